@@ -1,0 +1,162 @@
+"""A finished or running episode as its list of moves: save, restore, replay, verify.
+
+Simultaneous play is serialised seat by seat: a move waits, unseen by the others, until every actor
+has chosen. So anything that can walk an episode (AEC, text, the exact solvers, the bridge to
+OpenSpiel) can walk every game.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any, NamedTuple
+
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State
+
+
+class Entry(NamedTuple):
+    """One line of the record: CHANCE or a seat, and what it did."""
+
+    actor: int
+    move: Move | Forfeit
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The moves so far, oldest first, and where they lead. Build with `begin`, `play`, `restore`.
+
+    >>> from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
+    >>> episode = begin(KuhnPoker()).play(Card.JACK).play(Card.KING)
+    >>> episode.actor
+    0
+    >>> episode.play(Move.BET).play(Move.BET).returns
+    (-2.0, 2.0)
+    """
+
+    game: Game
+    state: State
+    entries: tuple[Entry, ...] = ()
+    pending: tuple[Move | Forfeit, ...] = ()
+    """Moves of the current simultaneous turn that wait for the other seats."""
+
+    @property
+    def actor(self) -> int | None:
+        """CHANCE, the seat that moves next, or None once the episode is over."""
+        actors = self.game.actors(self.state)
+        return actors[len(self.pending)] if actors else None
+
+    def play(self, move: Move | Forfeit) -> Episode:
+        """The episode after `actor` did ``move``.
+
+        Raises:
+            ValueError: the episode is over, or the move is illegal here.
+        """
+        actors = self.game.actors(self.state)
+        if not actors:
+            raise ValueError(f"the episode is over, so {move!r} cannot be played.")
+        entries = (*self.entries, Entry(actors[len(self.pending)], move))
+        pending = (*self.pending, move)
+        if len(pending) < len(actors):
+            legal = self.game.legal_moves(self.state, entries[-1].actor)
+            if move is not FORFEIT and move not in legal:
+                raise ValueError(f"{move!r} is illegal for seat {entries[-1].actor}: {legal}.")
+            return Episode(self.game, self.state, entries, pending)
+        state = self.game.play(self.state, dict(zip(actors, pending, strict=True)))
+        return Episode(self.game, state, entries)
+
+    def deal(self, rng: Random) -> Episode:
+        """Let chance act, by its probabilities, until a seat is to move or the episode is over."""
+        episode = self
+        while episode.actor == CHANCE:
+            outcomes, weights = zip(*self.game.chance_outcomes(episode.state), strict=True)
+            episode = episode.play(rng.choices(outcomes, weights)[0])
+        return episode
+
+    @property
+    def returns(self) -> tuple[float, ...]:
+        """Points per seat over the finished rounds."""
+        rounds = self.game.payoffs(self.state)
+        return tuple(sum(pay[seat] for pay in rounds) for seat in range(self.game.seats))
+
+    @property
+    def fouls(self) -> tuple[int, ...]:
+        """Forfeits per seat."""
+        return tuple(self.entries.count(Entry(seat, FORFEIT)) for seat in range(self.game.seats))
+
+    def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
+        """Each state in which ``seat`` has decided, oldest first, and what it did there."""
+        episode = begin(self.game)
+        for entry in self.entries:
+            if entry.actor == seat:
+                yield episode.state, entry.move
+            episode = episode.play(entry.move)
+
+    def save(self) -> dict[str, Any]:
+        """A JSON-ready record that `restore` turns back into this very episode."""
+        options = {name: getattr(self.game, name) for name in self.game.__dataclass_fields__}  # type: ignore[attr-defined]
+        moves = [[actor, _to_json(move)] for actor, move in self.entries]
+        record = {"game": self.game.name, "options": options, "moves": moves}
+        if self.actor is None:
+            record["returns"] = list(self.returns)
+        return record
+
+
+def begin(game: Game) -> Episode:
+    """The episode in which nothing has happened yet."""
+    return Episode(game, game.start())
+
+
+def restore(game: Game, record: dict[str, Any]) -> Episode:
+    """Replay a saved record from the first move, checking each move and the returns.
+
+    Raises:
+        ValueError: the record is of another game, holds an impossible move, or claims returns that
+            its moves do not give.
+    """
+    if record.get("game") != game.name:
+        raise ValueError(
+            f"the record is of {record.get('game')!r}, not of {game.name!r}: "
+            "restore it with the game it was played with."
+        )
+    episode = begin(game)
+    for number, (actor, value) in enumerate(record["moves"]):
+        if actor != episode.actor:
+            raise ValueError(
+                f"move {number} is by {actor}, but it is {episode.actor}'s turn: "
+                "the record was edited, or saved with other game options."
+            )
+        episode = episode.play(_from_json(episode, value))
+    claimed = record.get("returns")
+    if claimed is not None and (episode.actor is not None or claimed != list(episode.returns)):
+        raise ValueError(
+            f"the record claims returns {claimed}, but its moves give {list(episode.returns)}"
+            f"{'' if episode.actor is None else ' so far, and the episode is not over'}."
+        )
+    return episode
+
+
+def dumps(episode: Episode) -> str:
+    """One JSON line, as replay files hold them."""
+    return json.dumps(episode.save(), separators=(",", ":"))
+
+
+def _to_json(move: Move | Forfeit) -> Any:
+    return {"forfeit": True} if move is FORFEIT else move
+
+
+def _from_json(episode: Episode, value: Any) -> Move | Forfeit:
+    if value == {"forfeit": True}:
+        return FORFEIT
+    sought = tuple(value) if isinstance(value, list) else value
+    if episode.actor == CHANCE:
+        known = tuple(outcome for outcome, _ in episode.game.chance_outcomes(episode.state))
+    else:
+        known = episode.game.moves
+    for move in known:
+        if move == sought:
+            return move
+    raise ValueError(
+        f"{value!r} is no move of {episode.game.name} here; expected one of {list(known)}."
+    )

@@ -1,0 +1,49 @@
+"""A policy written out: the probability of every move in every situation. Knows no game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sepo_envs.game import Move
+
+
+@dataclass(frozen=True)
+class ActionTable:
+    """Move probabilities by situation, and how much of each was not covered when it was read.
+
+    ``uncovered[situation]`` is the probability that the policy answered with something the reading
+    did not count; it is absent (0) for a policy known exactly. Each row sums to 1 all the same:
+    what is left is shared out in proportion.
+
+    >>> table = ActionTable({"J": {"pass": 0.75, "bet": 0.25}})
+    >>> table["J"]["bet"], table.most_uncovered
+    (0.25, 0.0)
+    >>> ActionTable({"J": {"pass": 0.5}})
+    Traceback (most recent call last):
+        ...
+    ValueError: situation 'J': probabilities {'pass': 0.5} sum to 0.5, not to 1.
+    """
+
+    rows: Mapping[str, Mapping[Move, float]]
+    uncovered: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for situation, row in self.rows.items():
+            total = sum(row.values())
+            if abs(total - 1) > 1e-6 or min(row.values()) < 0:
+                raise ValueError(
+                    f"situation {situation!r}: probabilities {dict(row)} sum to {total:g}, not to 1."
+                    if abs(total - 1) > 1e-6
+                    else f"situation {situation!r}: a probability is negative in {dict(row)}."
+                )
+        object.__setattr__(self, "rows", MappingProxyType(dict(self.rows)))
+
+    def __getitem__(self, situation: str) -> Mapping[Move, float]:
+        return self.rows[situation]
+
+    @property
+    def most_uncovered(self) -> float:
+        """The largest uncovered probability of any situation; `exact` claims need it under 1e-3."""
+        return max(self.uncovered.values(), default=0.0)

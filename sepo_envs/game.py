@@ -1,0 +1,195 @@
+"""What a rulebook, its words and its harms must answer. Knows no game and no API.
+
+A game is a frozen value and a step is a pure function. All randomness sits at explicit chance
+nodes, so a state is a function of the moves made so far: that list is the save file, the replay
+and the key of the exact solvers (`sepo_envs.episode`).
+
+There is no base class: anything with these methods is a game. Adding one is a folder under
+``games/``, a file under ``opponents/`` and a line in `sepo_envs.catalogue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Protocol, TypeAlias
+
+State: TypeAlias = Any
+"""A game's own frozen, hashable state."""
+Move: TypeAlias = Any
+"""A game's own hashable move: an enum member, an int, or a tuple of ints."""
+
+CHANCE: Final = -1
+"""The actor at a chance node, where a seat's number would stand."""
+
+
+class Forfeit(Enum):
+    """What the rules are told when a seat broke the protocol instead of moving."""
+
+    FORFEIT = "forfeit"
+
+    def __repr__(self) -> str:
+        return "FORFEIT"
+
+
+FORFEIT: Final = Forfeit.FORFEIT
+
+
+class Observation(Protocol):
+    """Everything one seat has seen so far; hashable, with the game's own fields beside these two."""
+
+    @property
+    def infostate(self) -> str:
+        """Names the information set, with perfect recall; distinct between seats."""
+
+    @property
+    def situation(self) -> str:
+        """The infostate less what cannot matter any more (earlier, settled hands).
+
+        Action tables and table-driven opponents are keyed by it.
+        """
+
+
+class Game(Protocol):
+    """The rules. Seats are 0-based ints; payoffs are in points."""
+
+    @property
+    def name(self) -> str:
+        """The catalogue name, such as ``kuhn_poker``."""
+
+    @property
+    def seats(self) -> int:
+        """How many players sit down."""
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds (hands) a whole episode has; payoffs per round divide by it."""
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Every move that any seat may ever make; a move's index is its action number."""
+
+    @property
+    def longest(self) -> int:
+        """An upper bound on the decisions one seat makes in an episode."""
+
+    def start(self) -> State:
+        """The state before anything has happened, chance included."""
+
+    def actors(self, state: State) -> tuple[int, ...]:
+        """Who acts now: ``(CHANCE,)``, one seat, several seats at once, or ``()`` at the end."""
+
+    def chance_outcomes(self, state: State) -> tuple[tuple[Move, float], ...]:
+        """At a chance node, each outcome and its probability; elsewhere ``()``."""
+
+    def legal_moves(self, state: State, seat: int) -> tuple[Move, ...]:
+        """What ``seat`` may do now; ``()`` when it is not to act."""
+
+    def play(self, state: State, moves: Mapping[int, Move | Forfeit]) -> State:
+        """The state after every current actor has moved. A FORFEIT is settled by the rules.
+
+        Raises:
+            ValueError: a move is illegal, or the movers are not the current actors.
+        """
+
+    def payoffs(self, state: State) -> tuple[tuple[float, ...], ...]:
+        """Points of each finished round, oldest first, each with one number per seat."""
+
+    def observe(self, state: State, seat: int) -> Observation:
+        """What ``seat`` has seen."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """What each entry of `features` means."""
+
+    def features(self, state: State, seat: int) -> tuple[float, ...]:
+        """The observation as numbers in [0, 1], for agents that read vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A reply that names no move, or more than one. The foul rule decides what it costs."""
+
+    reason: str
+
+
+class Words(Protocol):
+    """What a model reads and how its reply is read. Never changes a state."""
+
+    def rules(self, seat: int) -> str:
+        """The whole game, told to ``seat``, before anything has happened."""
+
+    def news(self, state: State, seat: int) -> str:
+        """What ``seat`` has learned since its last decision."""
+
+    def ask(self, state: State, seat: int) -> str:
+        """The legal moves and the form of the answer."""
+
+    def parse(self, reply: str, state: State, seat: int) -> Move | Unreadable:
+        """The one move in ``reply``, or the reason why there is none. Never guesses."""
+
+    def say(self, move: Move, state: State, seat: int) -> str:
+        """The bare reply that `parse` reads back as ``move``."""
+
+    def conversation(self, state: State) -> int:
+        """Which conversation this state belongs to; a new number opens a new chat."""
+
+    def show(self, state: State) -> str:
+        """The whole table, every card open, for a spectator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """One harm of one finished episode, in the harm's own unit, as contributions per round."""
+
+    per_round: tuple[float, ...] = ()
+    defined: bool = True
+
+    @property
+    def value(self) -> float | None:
+        """The episode's value, the sum of its rounds; None where the harm is not defined.
+
+        >>> Penalty((0.25, 0.5)).value
+        0.75
+        >>> NOT_DEFINED.value is None
+        True
+        """
+        return sum(self.per_round) if self.defined else None
+
+
+NOT_DEFINED: Final = Penalty(defined=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Penalties:
+    """The three harms of SEPO's objective, for one seat of one finished episode."""
+
+    exploitation: Penalty
+    collusion: Penalty
+    externality: Penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A domain's place in J: the scale of payoffs and the weight of each harm."""
+
+    scale: float
+    exploitability: float
+    collusion: float
+    externality: float
+
+
+class Harms(Protocol):
+    """What an episode cost others. Pure functions of its history."""
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names that `penalties` accepts, the default first."""
+
+    @property
+    def published(self) -> Weights:
+        """The weights printed in arXiv 2605.30854 for this domain."""
+
+    def penalties(self, game: Any, state: State, seat: int, *, profile: str) -> Penalties:
+        """The harms done by ``seat`` in the finished ``state``."""
