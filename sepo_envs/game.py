@@ -132,6 +132,9 @@ class Words(Protocol):
     def say(self, move: Move, state: State, seat: int) -> str:
         """The bare reply that `parse` reads back as ``move``."""
 
+    def thoughts(self, state: State, seat: int) -> tuple[str, ...]:
+        """Short true remarks on what ``seat`` sees, which fit every move: the reasons in expert traces."""
+
     def conversation(self, state: State) -> int:
         """Which conversation this state belongs to; a new number opens a new chat."""
 

@@ -81,6 +81,7 @@ class GameTree:
         self.game = game
         self.situations: tuple[str, ...]
         sets: dict[str, tuple[int, int, int, tuple[Move, ...]]] = {}
+        self._example: dict[str, Episode] = {}
         edges: list[list[tuple[int, int, int, int, float]]] = []
         leaves: dict[int, tuple[float, ...]] = {}
         numbers = {move: number for number, move in enumerate(game.moves)}
@@ -105,6 +106,7 @@ class GameTree:
                             "legal moves, so it is no information set of one tree. Solve a single "
                             "hand or round instead of the match."
                         )
+                    self._example.setdefault(key, episode)
                     steps = [(row, numbers[move], move, 1.0) for move in legal]
                 for row, number, move, chance in steps:
                     nodes += 1
@@ -135,6 +137,10 @@ class GameTree:
     def seat(self, situation: str) -> int:
         """Whose decision ``situation`` is."""
         return int(self._seat[self.situations.index(situation)])
+
+    def example(self, situation: str) -> Episode:
+        """One episode that has come to ``situation``, whose seat is to move."""
+        return self._example[situation]
 
     def legal_moves(self, situation: str) -> tuple[Move, ...]:
         legal = self._legal[self.situations.index(situation)]

@@ -75,6 +75,12 @@ class KuhnPokerWords:
     def say(self, move: Move, state: State, seat: int) -> str:
         return f"[{self._names(state)[move]}]"
 
+    def thoughts(self, state: State, seat: int) -> tuple[str, ...]:
+        card = self.game.observe(state, seat).card
+        assert card is not None, "a seat decides only once it holds a card"
+        stake = "my opponent has bet" if "b" in state.hand.line else "nobody has bet"
+        return (f"I hold the {card.name.title()}.", f"With the {card.name.title()}, and {stake}:")
+
     def conversation(self, state: State) -> int:
         return len(state.settled)
 

@@ -1,0 +1,103 @@
+"""The nouns of training: what was read, what was written, and what it earned.
+
+Tokens in, tokens out: what the sampler wrote is kept as ids and log-probs and is never encoded anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sepo_envs.episode import Episode
+from sepo_envs.protocol import Message
+
+Ids = tuple[int, ...]
+
+
+class Request(NamedTuple):
+    """One reply wanted from a sampler."""
+
+    prompt_ids: Ids
+    seed: int
+    """Address of this reply's randomness; the same request gives the same reply."""
+
+
+class Reply(NamedTuple):
+    """What the sampler wrote, the end token included if it got there."""
+
+    output_ids: Ids
+    logprobs: tuple[float, ...]
+    """Nats, of each output token under the distribution that it was drawn from."""
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One reply of the policy, in place: the ids it followed and the ids it wrote."""
+
+    prompt_ids: Ids
+    output_ids: Ids
+    logprobs: tuple[float, ...]
+    round: int
+    """Rounds already settled when it was written: it can be credited with that round onwards."""
+    version: int
+    """Of the weights that wrote it."""
+
+
+class GroupKey(NamedTuple):
+    """Rollouts with equal keys differ only in what the policy sampled."""
+
+    domain: str
+    pool: str
+    opponent: str
+    deal: int
+    """Which opening the cards had; with the iteration it fixes every later chance draw."""
+    seat: int
+
+    @property
+    def address(self) -> str:
+        """The deal's and the opponent's address: shared by every arm and replicate."""
+        return "/".join(map(str, self))
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One finished episode of the policy in ``key.seat``, and what it read and wrote there."""
+
+    key: GroupKey
+    replicate: int
+    episode: Episode
+    turns: tuple[Turn, ...]
+    messages: tuple[Message, ...] = field(repr=False, default=())
+
+    @property
+    def fouls(self) -> int:
+        return self.episode.fouls[self.key.seat]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All replicates of one key, in order."""
+
+    key: GroupKey
+    rollouts: tuple[Rollout, ...]
+    weight: float
+    """Its share of J: 1 over (opponents of the pool x deals x seats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence to learn from: a prompt, then everything after it, some of it the policy's.
+
+    All lists run over ``rest_ids``. Where ``written`` is False (the opponent's news, the chat
+    template) nothing is learned, and the log-prob and advantage there mean nothing.
+    """
+
+    prompt_ids: Ids
+    rest_ids: Ids
+    written: tuple[bool, ...]
+    is_move: tuple[bool, ...]
+    """True on the tokens of the bracketed answer, where the policy decides rather than talks."""
+    old_logprobs: tuple[float, ...]
+    advantages: tuple[float, ...]
+    weight: float
