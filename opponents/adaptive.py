@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from opponents.opponent import Adaptive, Opponent, from_table
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import GameTree
+from sepo_envs.game import Move
 
 
 def _best(tree: GameTree, table: ActionTable) -> Opponent:
@@ -44,7 +45,9 @@ def quantal_equilibrium(
     for _ in range(rounds):
         response = every_seat(tree, table, temperature=temperature)
         gap = max(
-            abs(response[key][move] - p) for key, row in table.rows.items() for move, p in row.items()
+            abs(response[key][move] - p)
+            for key, row in table.rows.items()
+            for move, p in row.items()
         )
         if gap < tolerance:
             return response
@@ -67,7 +70,7 @@ def fictitious_play(tree: GameTree, past: Sequence[ActionTable]) -> ActionTable:
 
 def every_seat(tree: GameTree, table: ActionTable, *, temperature: float = 0.0) -> ActionTable:
     """One table that holds each seat's response to ``table``; best responses at temperature 0."""
-    rows = {}
+    rows: dict[str, Mapping[Move, float]] = {}
     for seat in range(tree.game.seats):
         response = (
             tree.quantal_response(table, seat, temperature=temperature)

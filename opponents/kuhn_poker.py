@@ -1,8 +1,8 @@
-"""Kuhn poker's strategies and its four pools.
+"""Kuhn poker's strategies and its pools.
 
-A strategy is the probability of BET in each of the twelve situations: the card, then the line so far
-(``p`` a pass, ``b`` a bet). ``J`` opens with a Jack, ``Qpb`` faces a bet after checking a Queen,
-``Kp`` answers a check with a King.
+A strategy is the probability of BET in each of the twelve situations: the card, then the line so
+far (``p`` a pass, ``b`` a bet). ``J`` opens with a Jack, ``Qpb`` faces a bet after checking a
+Queen, ``Kp`` answers a check with a King.
 
 There is no collusive pool: a zero-sum game has nothing to share.
 """
@@ -76,7 +76,6 @@ NASH_APPROX = from_table(
 """Published as an equilibrium, but it calls a bet with the Queen 1/3 of the time in both seats."""
 
 
-
 @cache
 def quantal_table() -> ActionTable:
     """The logit equilibrium at a temperature of half a point."""
@@ -105,3 +104,21 @@ OPPONENTS: dict[str, Opponent] = {
     )
 }
 """By name, for ``opponent=`` in the single-agent environments (entry point ``sepo.opponents``)."""
+
+TIGHT_VALUE = from_table("tight-value", bets(K=1, Qp=1, Kp=1, Kb=1, Kpb=1), SEPO)
+POT_CONTROL = from_table("pot-control", bets(K=0.5, Kp=0.5, Kb=1, Kpb=1), SEPO)
+PASSIVE_QUEEN = from_table(
+    "passive-queen", bets(J=1 / 3, K=1, Kpb=1, Jp=1 / 3, Kp=1, Kb=1), SEPO
+)
+DEMONSTRATORS: tuple[tuple[Opponent, float], ...] = (
+    (NASH_APPROX, 0.45),
+    (TIGHT_VALUE, 0.25),
+    (POT_CONTROL, 0.20),
+    (UNIFORM, 0.08),
+    (PASSIVE_QUEEN, 0.02),
+)
+"""Who writes the traces of the warm start, and how often.
+
+Names and weights are the published mixture's; it does not print the strategies, so the numbers are
+ours: value bets with the King and a checked-to Queen, a slow hand that checks half its Kings, and
+neither ever bluffs."""

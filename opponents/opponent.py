@@ -1,4 +1,4 @@
-"""An opponent is a policy plus a citation; a pool is a tuple of opponents you can read. Knows no game."""
+"""An opponent is a policy plus a citation; a pool is a tuple you can read. Knows no game."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeAlias
 
-from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.exact.action_table import ROUNDING, ActionTable
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import Move
 
@@ -40,30 +40,31 @@ class Opponent:
     def probabilities(self, observation: Any, legal: Sequence[Move]) -> Mapping[Move, float]:
         """The policy's answer, checked against the legal moves.
 
-        >>> from sepo_envs.game import FORFEIT
         >>> Opponent("rude", lambda _: {"raise": 1.0}, "none").probabilities("Q", ("pass", "bet"))
         Traceback (most recent call last):
             ...
-        opponents.opponent.OpponentError: opponent 'rude' plays 'raise' in 'Q', where only ('pass', \
-'bet') are legal. Mend its policy so that illegal moves get probability 0.
+        opponents.opponent.OpponentError: opponent 'rude' plays 'raise' in 'Q', where only \
+('pass', 'bet') are legal. Mend its policy so that illegal moves get probability 0.
         """
         try:
-            row = self.policy(observation)
+            row = dict(self.policy(observation))
         except Exception as error:
             raise OpponentError(
-                f"opponent {self.name!r} raised {type(error).__name__}: {error} in {observation!r}. "
+                f"opponent {self.name!r} raised {type(error).__name__}: {error} "
+                f"in {observation!r}. "
                 "Mend its policy: it must answer every observation with move probabilities."
             ) from error
         wrong = [move for move, p in row.items() if p > 0 and move not in legal]
         if wrong:
             raise OpponentError(
                 f"opponent {self.name!r} plays {wrong[0]!r} in {observation!r}, where only "
-                f"{tuple(legal)} are legal. Mend its policy so that illegal moves get probability 0."
+                f"{tuple(legal)} are legal. "
+                "Mend its policy so that illegal moves get probability 0."
             )
-        if not row or min(row.values()) < 0 or abs(sum(row.values()) - 1) > 1e-9:
+        if not row or min(row.values()) < 0 or not abs(sum(row.values()) - 1) <= ROUNDING:
             raise OpponentError(
-                f"opponent {self.name!r} answers {dict(row)} in {observation!r}: probabilities must "
-                "be at least 0 and sum to 1."
+                f"opponent {self.name!r} answers {row} in {observation!r}: probabilities must "
+                "be at least 0 and sum to 1. Mend its policy so that they do."
             )
         return row
 

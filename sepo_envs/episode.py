@@ -95,9 +95,12 @@ class Episode:
 
     def save(self) -> dict[str, Any]:
         """A JSON-ready record that `restore` turns back into this very episode."""
-        options = {name: getattr(self.game, name) for name in self.game.__dataclass_fields__}  # type: ignore[attr-defined]
         moves = [[actor, _to_json(move)] for actor, move in self.entries]
-        record = {"game": self.game.name, "options": options, "moves": moves}
+        record: dict[str, Any] = {
+            "game": self.game.name,
+            "options": _options(self.game),
+            "moves": moves,
+        }
         if self.actor is None:
             record["returns"] = list(self.returns)
         return record
@@ -112,13 +115,19 @@ def restore(game: Game, record: dict[str, Any]) -> Episode:
     """Replay a saved record from the first move, checking each move and the returns.
 
     Raises:
-        ValueError: the record is of another game, holds an impossible move, or claims returns that
-            its moves do not give.
+        ValueError: the record is of another game or of other options, holds an impossible move, or
+            claims returns that its moves do not give.
     """
     if record.get("game") != game.name:
         raise ValueError(
             f"the record is of {record.get('game')!r}, not of {game.name!r}: "
             "restore it with the game it was played with."
+        )
+    played_with = record.get("options")
+    if played_with != _options(game):
+        raise ValueError(
+            f"the record was played with options {played_with}, but the game has {_options(game)}: "
+            f"restore it with domain({game.name!r}).make(**record['options'])."
         )
     episode = begin(game)
     for number, (actor, value) in enumerate(record["moves"]):
@@ -140,6 +149,13 @@ def restore(game: Game, record: dict[str, Any]) -> Episode:
 def dumps(episode: Episode) -> str:
     """One JSON line, as replay files hold them."""
     return json.dumps(episode.save(), separators=(",", ":"))
+
+
+def _options(game: Game) -> dict[str, Any]:
+    """The rules' options as they come back from JSON."""
+    options = {name: getattr(game, name) for name in game.__dataclass_fields__}  # type: ignore[attr-defined]
+    copy: dict[str, Any] = json.loads(json.dumps(options))
+    return copy
 
 
 def _to_json(move: Move | Forfeit) -> Any:

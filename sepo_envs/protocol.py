@@ -17,7 +17,7 @@ Knows no game, no API and no model.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from sepo_envs.episode import Episode
 from sepo_envs.game import FORFEIT, Forfeit, Move, Unreadable, Words
@@ -57,12 +57,24 @@ class Talk:
     tries: int = 0
     """Unreadable replies to the question now open."""
 
+    def __post_init__(self) -> None:
+        if self.style not in get_args(Style):
+            raise ValueError(
+                f"no prompt style {self.style!r}; choose one of {', '.join(get_args(Style))}."
+            )
+        if self.max_retries < 0:
+            raise ValueError(
+                f"max_retries is {self.max_retries}; "
+                "use 0 to forfeit at the first unreadable reply."
+            )
+
     def hear(self, episode: Episode) -> Talk:
         """The talk once the seat, which is to move in ``episode``, has been asked for its move."""
         number = self.words.conversation(episode.state)
         opening = number != self.conversation
+        before: tuple[Message, ...] = ()
         if self.style == "fresh":
-            prompt, before = self._whole_story(episode), ()
+            prompt = self._whole_story(episode)
         else:
             parts = [] if not opening else [self.words.rules(self.seat), ""]
             parts += [FORFEITED] if not opening and self.tries > self.max_retries else []

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from sepo_envs.game import Unreadable
 
-WORD = re.compile(r"\[\s*([A-Za-z]+)\s*\]")
+WORD = re.compile(r"\[\s*([A-Za-z]{1,20})\s*\]")
+"""Longer words are no answer of any game, and quoting them would fill the next prompt."""
 AFTERTHOUGHT = re.compile(r"[^\W_]")
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from sepo_envs.game import Move
+
+ROUNDING: Final = 1e-6
+"""How far a row's sum may be from 1: what single precision leaves of a softmax."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,41 @@ class ActionTable:
     def __post_init__(self) -> None:
         for situation, row in self.rows.items():
             total = sum(row.values())
-            if abs(total - 1) > 1e-6 or min(row.values()) < 0:
+            if not abs(total - 1) <= ROUNDING:  # so that nan is refused too
                 raise ValueError(
-                    f"situation {situation!r}: probabilities {dict(row)} sum to {total:g}, not to 1."
-                    if abs(total - 1) > 1e-6
-                    else f"situation {situation!r}: a probability is negative in {dict(row)}."
+                    f"situation {situation!r}: probabilities {dict(row)} sum to {total:g}, "
+                    "not to 1."
+                )
+            if min(row.values()) < 0:
+                raise ValueError(
+                    f"situation {situation!r}: a probability is negative in {dict(row)}."
                 )
         object.__setattr__(self, "rows", MappingProxyType(dict(self.rows)))
 
     def __getitem__(self, situation: str) -> Mapping[Move, float]:
         return self.rows[situation]
+
+    def probabilities(self, situation: str, legal: Sequence[Move]) -> list[float]:
+        """The row of ``situation`` in the order of ``legal``; a move it does not name gets 0.
+
+        Raises:
+            ValueError: the table has no such row, or the row plays a move that is not legal.
+        """
+        row = self.rows.get(situation)
+        if row is None:
+            raise ValueError(
+                f"the action table says nothing about situation {situation!r}; "
+                f"its {len(self.rows)} situations are {', '.join(sorted(self.rows)[:12])}"
+                f"{', ...' if len(self.rows) > 12 else '.'}"
+            )
+        listed = [row.get(move, 0.0) for move in legal]
+        if abs(sum(listed) - 1) > 2 * ROUNDING:
+            raise ValueError(
+                f"situation {situation!r}: {dict(row)} plays a move that is not legal there; "
+                f"the legal moves are {', '.join(map(str, legal))}. "
+                "Was the table made for another game?"
+            )
+        return listed
 
     @property
     def most_uncovered(self) -> float:

@@ -1,9 +1,9 @@
 """A whole game written out as arrays, and what can be computed on it exactly.
 
 Best responses, quantal responses, expected returns, NashConv and exploitability of any policy that
-can be written as an `ActionTable`. One backward pass serves them all: at the responder's information
-sets a *choice rule* turns the payoffs of its moves into probabilities (the maximum for a best
-response, a softmax for a quantal one).
+can be written as an `ActionTable`. One backward pass serves them all: at the responder's sets a
+*choice rule* turns the payoffs of its moves into probabilities (the maximum for a best response, a
+softmax for a quantal one).
 
 Built for a policy that changes at every training step: the tree is enumerated once and each pass is
 a few numpy calls per depth. OpenSpiel gives the same numbers through `sepo_envs.exact.bridge`,
@@ -17,7 +17,7 @@ which the tests hold it against.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -133,6 +133,10 @@ class GameTree:
         self._legal = np.zeros((len(sets), len(game.moves)), dtype=bool)
         for row, _, _, legal in sets.values():
             self._legal[row, [numbers[move] for move in legal]] = True
+        self._moves = {
+            situation: tuple(move for move in game.moves if move in legal)
+            for situation, (_, _, _, legal) in sets.items()
+        }
 
     def seat(self, situation: str) -> int:
         """Whose decision ``situation`` is."""
@@ -143,15 +147,14 @@ class GameTree:
         return self._example[situation]
 
     def legal_moves(self, situation: str) -> tuple[Move, ...]:
-        legal = self._legal[self.situations.index(situation)]
-        return tuple(move for move, ok in zip(self.game.moves, legal, strict=True) if ok)
+        return self._moves[situation]
 
     def uniform(self) -> ActionTable:
         """Every legal move equally likely."""
         return self._table(self._legal / self._legal.sum(1, keepdims=True))
 
     def returns(self, tables: ActionTable | Sequence[ActionTable]) -> Floats:
-        """Expected points per seat, ``(seats,)``, when seat i plays ``tables[i]`` (or all one table)."""
+        """Expected points, ``(seats,)``; seat i plays ``tables[i]``, or all play one table."""
         policy = self._joint(tables)
         value = self._returns.copy()
         for level in reversed(self._levels):
@@ -300,18 +303,12 @@ class GameTree:
         self, table: ActionTable, *, but: int | None = None, only: int | None = None
     ) -> Floats:
         """``table`` as ``(situations, moves)``; rows of seat ``but`` (or not ``only``) stay 0."""
+        listed: list[float] = []
+        for seat, (situation, legal) in zip(self._seat, self._moves.items(), strict=True):
+            skipped = seat == but or (only is not None and seat != only)
+            listed += [0.0] * len(legal) if skipped else table.probabilities(situation, legal)
         policy = np.zeros(self._legal.shape)
-        for row, situation in enumerate(self.situations):
-            if self._seat[row] == but or (only is not None and self._seat[row] != only):
-                continue
-            if situation not in table.rows:
-                raise ValueError(
-                    f"the action table says nothing about situation {situation!r} of "
-                    f"{self.game.name}; it covers {sorted(table.rows)}."
-                )
-            probabilities: Mapping[Move, float] = table[situation]
-            for number, move in enumerate(self.game.moves):
-                policy[row, number] = probabilities.get(move, 0.0)
+        policy[self._legal] = listed
         return policy
 
     def _table(self, policy: Floats, *, only: NDArray[np.bool_] | None = None) -> ActionTable:

@@ -27,7 +27,7 @@ Source: H. W. Kuhn, "A simplified two-person poker", Contributions to the Theory
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -167,7 +167,7 @@ class KuhnPoker:
         return tuple((card, 1 / len(left)) for card in left)
 
     def legal_moves(self, state: State, seat: int) -> tuple[Move, ...]:
-        return MOVES if seat in self.actors(state) else ()
+        return MOVES if seat != CHANCE and seat in self.actors(state) else ()
 
     def play(self, state: State, moves: Mapping[int, Card | Move | Forfeit]) -> State:
         """A FORFEIT folds to a bet and otherwise checks."""
@@ -180,13 +180,13 @@ class KuhnPoker:
         if actor == CHANCE:
             if move not in [card for card, _ in self.chance_outcomes(state)]:
                 raise ValueError(f"cannot deal {move!r}: {hand.cards} are already dealt.")
-            return replace(state, hand=replace(hand, cards=(*hand.cards, Card(move))))
+            return State(state.settled, Hand((*hand.cards, Card(move)), hand.line))
         if isinstance(move, Forfeit):
             move = Move.PASS
         if move not in MOVES:
             raise ValueError(f"{move!r} is no move of Kuhn poker; the moves are pass and bet.")
-        hand = replace(hand, line=hand.line + move[0])
-        return State((*state.settled, hand)) if hand.over else replace(state, hand=hand)
+        hand = Hand(hand.cards, hand.line + move[0])
+        return State((*state.settled, hand)) if hand.over else State(state.settled, hand)
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each settled hand's points to seat 0 and seat 1."""

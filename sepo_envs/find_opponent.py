@@ -1,0 +1,80 @@
+"""Opponents by name, from every installed package that offers some. Knows no opponent itself.
+
+A package offers opponents for a game through the entry-point group ``sepo.opponents``, in its
+``pyproject.toml``; the entry point is named after the game and loads to a mapping of names:
+
+    [project.entry-points."sepo.opponents"]
+    kuhn_poker = "my_package.poker:OPPONENTS"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from random import Random
+from typing import Any, Final, Protocol
+
+from sepo_envs.game import Forfeit, Move
+
+GROUP: Final = "sepo.opponents"
+
+
+class Opponent(Protocol):
+    """Whoever sits in the other seats."""
+
+    @property
+    def name(self) -> str:
+        """As shown in infos."""
+
+    def act(self, observation: Any, legal: Sequence[Move], rng: Random) -> Move | Forfeit:
+        """One legal move. An error raised here reaches the caller of ``step``; it is no move."""
+
+
+def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
+    """``opponent`` itself, or the one of that name for ``game``.
+
+    Raises:
+        ValueError: no package offers opponents for the game, or none has that name.
+    """
+    if opponent is not None and not isinstance(opponent, str):
+        return opponent
+    known = known_opponents(game)
+    if not known:
+        raise ValueError(
+            f"no installed package offers opponents for {game!r}. Run `pip install sepo` (in a "
+            "checkout, `pip install -e .`), or offer your own in a pyproject.toml: "
+            f'[project.entry-points."{GROUP}"] {game} = "your_package:OPPONENTS". '
+            "An object with .name and .act() works without."
+        )
+    if opponent is None:
+        raise ValueError(
+            f"the environment needs an opponent: opponent={next(iter(known))!r}, say. "
+            f"Known for {game}: {', '.join(known)}."
+        )
+    if opponent not in known:
+        near = get_close_matches(opponent, known)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(
+            f"there is no opponent {opponent!r} for {game}.{hint} Known: {', '.join(known)}."
+        )
+    return known[opponent]
+
+
+def known_opponents(game: str) -> dict[str, Opponent]:
+    """Every opponent on offer for ``game``, by name.
+
+    Raises:
+        ValueError: two packages offer different opponents under one name.
+    """
+    known: dict[str, Opponent] = {}
+    for entry in entry_points(group=GROUP, name=game):
+        offered: Mapping[str, Opponent] = entry.load()
+        clash = [name for name in offered if known.get(name, offered[name]) is not offered[name]]
+        if clash:
+            raise ValueError(
+                f"two packages offer an opponent {clash[0]!r} for {game}, one of them as "
+                f"{entry.value}. Rename one, or pass the opponent itself instead of its name."
+            )
+        known |= offered
+    return known

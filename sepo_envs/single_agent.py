@@ -1,0 +1,234 @@
+"""Any game as a Gymnasium environment: one agent against one opponent. Knows no game.
+
+The agent sits in one seat; the opponent moves for the others, inside ``reset`` and ``step``. The
+structured environment is canonical, and the text one is played in prompts and replies.
+
+>>> class Checker:
+...     name = "checker"
+...     def act(self, observation, legal, rng):
+...         return legal[0]
+>>> table = SingleAgentEnv("kuhn_poker", opponent=Checker(), seat=0)
+>>> observation, info = table.reset(seed=1)
+>>> *_, reward, terminated, truncated, info = table.step(1)  # a bet, and Checker folds
+>>> reward, terminated, info["returns"]
+(1.0, True, {'player_0': 1.0, 'player_1': -1.0})
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Discrete
+from numpy.typing import NDArray
+
+from sepo_envs.aec import RENDER_MODES, GameEnv, observation_space, read_action
+from sepo_envs.catalogue import Domain
+from sepo_envs.episode import Episode
+from sepo_envs.find_opponent import Opponent, find_opponent
+from sepo_envs.game import FORFEIT, Forfeit, Game, Move
+from sepo_envs.protocol import Style, Talk
+from sepo_envs.text import OVER, chat, foul, prompt, prompt_space, reply_space
+
+Observation: TypeAlias = dict[str, NDArray[Any]]
+Step: TypeAlias = tuple[Observation, float, bool, bool, dict[str, Any]]
+
+
+class SingleAgentEnv(gymnasium.Env[Observation, Any]):
+    """A seat at the table.
+
+    Args:
+        game: a domain's name in the catalogue, or a domain of your own.
+        opponent: its name (entry-point group ``sepo.opponents``), or any object with ``name`` and
+            ``act(observation, legal, rng)``. What it raises is raised here.
+        seat: the agent's seat; None draws it anew at every reset.
+        render_mode, profile, hook, options: as for `GameEnv`.
+
+    Rewards are the agent's points of each round, paid at the first step by which the round has
+    settled. An illegal action is a forfeit and one foul, as in `GameEnv`.
+
+    Infos: ``seat``, ``opponent`` and ``action_mask``; ``foul`` after one; at the end ``returns``,
+    ``fouls`` and ``penalties``.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012
+
+    def __init__(
+        self,
+        game: str | Domain,
+        *,
+        opponent: Opponent | str | None = None,
+        seat: int | None = None,
+        render_mode: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.table = GameEnv(game, render_mode=render_mode, **options)
+        if seat is not None and seat not in range(self.game.seats):
+            raise ValueError(
+                f"seat is {seat}, but {self.game.name} has seats 0 to {self.game.seats - 1}. "
+                "Use None to draw one at every reset."
+            )
+        self.opponent = find_opponent(self.domain.name, opponent)
+        self.fixed_seat = seat
+        self.render_mode = render_mode
+        self.observation_space = observation_space(self.game)  # type: ignore[assignment]
+        self.action_space = Discrete(len(self.game.moves))
+
+    @property
+    def domain(self) -> Domain:
+        return self.table.domain
+
+    @property
+    def game(self) -> Game:
+        return self.table.game
+
+    @property
+    def episode(self) -> Episode:
+        """Everything that has happened since the last reset."""
+        return self.table.episode
+
+    @property
+    def agent(self) -> str:
+        """The agent's name in ``returns`` and ``fouls``."""
+        return self.table.possible_agents[self.seat]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        super().reset(seed=seed)
+        deal, opponent, drawn = map(int, self.np_random.integers([2**32, 2**32, self.game.seats]))
+        self.opponent_rng = Random(opponent)
+        self.seat = drawn if self.fixed_seat is None else self.fixed_seat
+        self.paid = 0
+        self.table.reset(seed=deal)
+        self._let_opponent_move()
+        return self.table.observe(self.agent), self._info()
+
+    def step(self, action: Any) -> Step:
+        legal = self.game.legal_moves(self.episode.state, self.seat)
+        return self.play(
+            read_action(action, self.game.moves, legal), foul=f"action {action!r} is not legal here"
+        )
+
+    def play(self, move: Move | Forfeit, *, foul: str) -> Step:
+        """`step` with a move of the game, or with a FORFEIT for the reason ``foul``."""
+        self.table.play(move, foul=foul)
+        self._let_opponent_move()
+        rounds = self.game.payoffs(self.episode.state)
+        reward = float(sum(points[self.seat] for points in rounds[self.paid :]))
+        self.paid = len(rounds)
+        return (
+            self.table.observe(self.agent),
+            reward,
+            self.episode.actor is None,
+            False,
+            self._info(),
+        )
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are legal now, as sb3-contrib's MaskablePPO asks for it."""
+        return self.table.observe(self.agent)["action_mask"].astype(np.bool_)
+
+    def render(self) -> str | None:
+        return self.table.render()
+
+    def _let_opponent_move(self) -> None:
+        while (mover := self.episode.actor) not in (None, self.seat):
+            state = self.episode.state
+            legal = self.game.legal_moves(state, mover)
+            seen = self.game.observe(state, mover)
+            self.table.play(self.opponent.act(seen, legal, self.opponent_rng))
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "seat": self.seat,
+            "opponent": self.opponent.name,
+            "action_mask": self.table.observe(self.agent)["action_mask"],
+            **self.table.infos[self.agent],
+        }
+
+
+class SingleAgentTextEnv(gymnasium.Env[str, str]):
+    """`SingleAgentEnv` in prompts and replies; seeds deal the same hands in both.
+
+    Args:
+        style: ``conversation``, one growing chat, or ``fresh``, one complete prompt per decision.
+        max_retries: fresh tries after an unreadable reply, before it is a foul. Such a try is a
+            step with reward 0 in which nothing happens in the game.
+        game, options: as for `SingleAgentEnv`.
+
+    Infos hold, beside those of `SingleAgentEnv`, the prompt as ``text`` and the whole chat as
+    ``messages``. Asynchronous vector environments must be made with
+    ``vector_kwargs={"shared_memory": False}``: Gymnasium's shared memory loses text.
+    """
+
+    metadata = SingleAgentEnv.metadata
+
+    def __init__(
+        self,
+        game: str | Domain,
+        *,
+        style: Style = "conversation",
+        max_retries: int = 1,
+        render_mode: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.inner = SingleAgentEnv(game, render_mode=render_mode, **options)
+        self.silence = [
+            Talk(self.inner.table.words, seat, style, max_retries)
+            for seat in range(self.inner.game.seats)
+        ]
+        self.render_mode = render_mode
+        self.observation_space = prompt_space()
+        self.action_space = reply_space()
+
+    @property
+    def domain(self) -> Domain:
+        return self.inner.domain
+
+    @property
+    def game(self) -> Game:
+        return self.inner.game
+
+    @property
+    def episode(self) -> Episode:
+        """Everything that has happened since the last reset."""
+        return self.inner.episode
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.inner.np_random = self.np_random
+        _, info = self.inner.reset()
+        self.talk = self.silence[self.inner.seat].hear(self.episode)
+        return self._text(), self._told(info)
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Read the reply ``action``.
+
+        Raises:
+            TypeError: the reply is no string. A failed model call must not become a move.
+        """
+        if not isinstance(action, str):
+            raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
+        self.talk, move = self.talk.reply(action, self.episode)
+        if move is None:
+            info = self.inner._info()
+            return self._text(), 0.0, False, False, self._told(info)
+        reason = foul(self.talk, action, self.inner.table) if move is FORFEIT else ""
+        _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
+        if not terminated:
+            self.talk = self.talk.hear(self.episode)
+        return self._text(), reward, terminated, truncated, self._told(info)
+
+    def render(self) -> str | None:
+        return self.inner.render()
+
+    def _text(self) -> str:
+        return OVER if self.episode.actor is None else prompt(self.talk)
+
+    def _told(self, info: dict[str, Any]) -> dict[str, Any]:
+        return {**info, "text": self._text(), "messages": chat(self.talk)}

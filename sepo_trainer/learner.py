@@ -1,0 +1,156 @@
+"""Forward, backward, step: the weights and what moves them. Knows tokens, no game.
+
+Rows that are equal are read once, rows with one prompt share its reading, and a row's result does not
+depend on the rows beside it, so any cut into microbatches gives the same gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sepo_trainer.forward import Distributions, next_token_logprobs, pad_right
+from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference, weighted_sum
+from sepo_trainer.records import Ids, Row
+
+
+class Pull(NamedTuple):
+    """What the update is weighed by, beside the advantages."""
+
+    clip: float
+    kl_talk: float
+    """Nats weight of KL to the reference on tokens outside the bracketed move: it holds the format."""
+    kl_move: float
+    """The same on the move's tokens."""
+    entropy: float
+    """Bonus per nat of entropy on the move's tokens."""
+
+
+@dataclass(slots=True)
+class Learner:
+    """One policy, its optimiser and its reference.
+
+    Args:
+        temperature: that of the sampler, so that log-probs agree with those it wrote.
+        microbatch: at most this many distinct rows in one forward pass.
+    """
+
+    model: PreTrainedModel
+    reference: PreTrainedModel | None
+    optimizer: torch.optim.Optimizer
+    pad_id: int
+    temperature: float = 1.0
+    microbatch: int = 1024
+    gradient_clip: float = 1.0
+
+    def update(self, rows: Sequence[Row], pull: Pull, *, learning_rate: float) -> dict[str, float]:
+        """One step on ``rows``; returns what is worth a line in the log."""
+        self.optimizer.zero_grad(set_to_none=True)
+        stats = self.accumulate(rows, pull)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        return stats | {"gradient_norm": float(norm)}
+
+    def accumulate(self, rows: Sequence[Row], pull: Pull) -> dict[str, float]:
+        """Add the gradient of the loss over ``rows`` to the parameters, in microbatches."""
+        sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
+        stats: dict[str, float] = {}
+        for start in range(0, len(sequences), self.microbatch):
+            chunk = sequences[start : start + self.microbatch]
+            number = {sequence: index for index, sequence in enumerate(chunk)}
+            mine = [row for row in rows if (row.prompt_ids, row.rest_ids) in number]
+            which = torch.tensor([number[row.prompt_ids, row.rest_ids] for row in mine])
+            part = self._backward(chunk, mine, which, pull, rows_in_all=len(rows))
+            for name, value in part.items():
+                stats[name] = stats.get(name, 0.0) + value
+        return stats | {"distinct_rows": float(len(sequences))}
+
+    def imitate(
+        self, traces: Sequence[tuple[Ids, Ids]], weights: Sequence[float], *, learning_rate: float
+    ) -> float:
+        """One supervised step on weighted (prompt, reply) pairs; returns the loss per reply, nats."""
+        self.optimizer.zero_grad(set_to_none=True)
+        seen = next_token_logprobs(self.model, traces, pad_id=self.pad_id)
+        device = self.model.device
+        ids = pad_right([reply for _, reply in traces], 0).to(device)
+        mask = pad_right([(1,) * len(reply) for _, reply in traces], 0).bool().to(device)
+        share = torch.tensor(weights, device=device) / sum(weights)
+        loss = -weighted_sum(seen.of(ids), mask, share)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def refresh_reference(self) -> None:
+        """Make the policy as it stands the reference."""
+        self.reference = frozen_copy(self.model)
+
+    def _backward(
+        self,
+        sequences: Sequence[tuple[Ids, Ids]],
+        rows: Sequence[Row],
+        which: Tensor,
+        pull: Pull,
+        *,
+        rows_in_all: int,
+    ) -> dict[str, float]:
+        device = self.model.device
+        seen = self._read(self.model, sequences)
+        ids = pad_right([rest for _, rest in sequences], 0).to(device)
+        length = ids.shape[1]
+
+        def column(values: Sequence[Sequence[float]], kind: torch.dtype) -> Tensor:
+            padded = [(*row, *(0,) * (length - len(row))) for row in values]
+            return torch.tensor(padded, dtype=kind, device=device)
+
+        written = column([row.written for row in rows], torch.bool)
+        old = column([row.old_logprobs for row in rows], torch.float32)
+        advantages = column([row.advantages for row in rows], torch.float32)
+        weights = torch.tensor([row.weight for row in rows], device=device)
+        now = seen.of(ids)[which]
+        loss = clipped_policy_loss(now, old, advantages, written, weights, clip=pull.clip)
+
+        # Over the distinct sequences, each as often as it was played: an average over the rows.
+        times = torch.bincount(which, minlength=len(sequences)).to(device) / rows_in_all
+        first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
+        spoken = column([first[n].written for n in range(len(sequences))], torch.bool)
+        moves = column([first[n].is_move for n in range(len(sequences))], torch.bool) & spoken
+        spread = weighted_sum(entropy(seen.logprobs)[seen.where], moves, times)
+        stats = {"move_entropy": float(spread.detach())}
+        loss = loss - pull.entropy * spread
+        if self.reference is not None and (pull.kl_talk or pull.kl_move):
+            with torch.no_grad():
+                held = self._read(self.reference, sequences)
+            kl = kl_to_reference(seen.logprobs, held.logprobs)[seen.where]
+            kl_talk = weighted_sum(kl, spoken & ~moves, times)
+            kl_move = weighted_sum(kl, moves, times)
+            loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
+            stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
+        loss.backward()
+        drift = torch.where(written, now.detach() - old, 0.0)
+        outside = (drift.exp() - 1).abs() > pull.clip
+        tokens = sum(sum(row.written) for row in rows)
+        stats["loss"] = float(loss.detach())
+        stats["clipped_share"] = float((outside & written).sum()) / max(1, tokens) * len(rows) / rows_in_all
+        return stats
+
+    def _read(self, model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids]]) -> Distributions:
+        return next_token_logprobs(
+            model, sequences, pad_id=self.pad_id, temperature=self.temperature
+        )
+
+
+def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """The same weights in a model of their own that never learns."""
+    copy = deepcopy(model).eval()
+    return copy.requires_grad_(False)

@@ -1,0 +1,88 @@
+"""The language model: the embedded tiny one, or any causal model from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from sepo_trainer.seeding import seed
+from sepo_trainer.tokenizer import train_tokenizer
+
+
+class LanguageModel(NamedTuple):
+    """Weights and the tokenizer that belongs to them."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def parameters(self) -> int:
+        return sum(weight.numel() for weight in self.model.parameters())
+
+
+def tiny(*, hidden: int, layers: int, heads: int, run_seed: int) -> LanguageModel:
+    """A Qwen3 decoder with random weights and the project's own tokenizer; the embedded default.
+
+    Args:
+        hidden: width; a multiple of ``heads``. 128 with 2 layers has 0.4 M parameters.
+        run_seed: draws the weights, through its own stream.
+    """
+    tokenizer = train_tokenizer()
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=hidden // heads,
+        max_position_embeddings=8192,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed(run_seed, "weights"))
+        model = Qwen3ForCausalLM(config)
+    return LanguageModel(model.eval(), tokenizer)
+
+
+def load(folder: str | Path) -> LanguageModel:
+    """The model and tokenizer that ``folder`` holds in Hugging Face format.
+
+    Raises:
+        ValueError: the folder holds no loadable model, or a tokenizer without a chat template, an
+            end token or a pad token of its own.
+    """
+    path = Path(folder)
+    if not (path / "config.json").is_file():
+        raise ValueError(
+            f"{path} holds no config.json, so it is no Hugging Face model folder. "
+            "Give a folder written by save_pretrained, or leave model.path empty for the tiny model."
+        )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            path, dtype=torch.float32, use_safetensors=True, local_files_only=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"the model in {path} cannot be loaded: {error}") from error
+    if tokenizer.chat_template is None:
+        raise ValueError(
+            f"the tokenizer in {path} has no chat template, so it cannot be asked anything. "
+            "Use an instruction-tuned model, or set tokenizer.chat_template and save it."
+        )
+    if tokenizer.eos_token_id is None:
+        raise ValueError(f"the tokenizer in {path} has no end token (eos_token).")
+    return LanguageModel(model.eval(), tokenizer)

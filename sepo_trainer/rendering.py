@@ -1,0 +1,105 @@
+"""Chat messages become token ids exactly once; what has been sampled is never encoded anew.
+
+A conversation is held as ids. To go on, only the text *between* the last reply and the next is
+encoded and appended, so the next prompt extends the held ids by construction. Where a chat template
+rewrites what came before (some drop earlier thinking), the held ids cannot be extended: then the
+turn opens a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from sepo_envs.protocol import Message
+from sepo_envs.replies import answer_span
+from sepo_trainer.records import Ids
+
+STAND_IN = "REPLY"
+"""Stands where a reply will be, to find out what the template writes around it."""
+
+
+class Renderer:
+    """Text and ids of one tokenizer, remembered: the same prompts come back thousands of times."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._prompts: dict[tuple[Message, ...], Ids] = {}
+        self._between: dict[tuple[tuple[Message, ...], bool], Ids | None] = {}
+        self._texts: dict[Ids, str] = {}
+        self._moves: dict[Ids, tuple[bool, ...]] = {}
+        self.end_id: int = tokenizer.eos_token_id
+
+    def prompt(self, messages: Sequence[Message]) -> Ids:
+        """The ids of a whole chat, ending with the header that opens the assistant's reply."""
+        key = tuple(messages)
+        if key not in self._prompts:
+            self._prompts[key] = self._encode(self._text(key, ask=True))
+        return self._prompts[key]
+
+    def extend(self, held: Ids, messages: Sequence[Message]) -> Ids | None:
+        """``held`` (prompt and reply so far) continued to the next question, or None.
+
+        Args:
+            held: ids that end with the reply that ``messages[-2]`` is.
+            messages: the chat, ending with the reply and the user's next message.
+
+        Returns:
+            ids that begin with ``held``, letter for letter; None where the template changes what
+            came before, so that the next question needs a prompt of its own.
+        """
+        key = (tuple(messages), held[-1] == self.end_id)
+        if key not in self._between:
+            self._between[key] = self._text_between(*key)
+        between = self._between[key]
+        return None if between is None else held + between
+
+    def reply(self, text: str) -> Ids:
+        """The ids of a reply written by someone else (a demonstrator), with the end token."""
+        return (*self._encode(text), self.end_id)
+
+    def text(self, output_ids: Ids) -> str:
+        """What the policy wrote, without the end token; any other special token stays visible."""
+        if output_ids not in self._texts:
+            body = output_ids[:-1] if output_ids[-1:] == (self.end_id,) else output_ids
+            self._texts[output_ids] = self._tokenizer.decode(list(body))
+        return self._texts[output_ids]
+
+    def move_tokens(self, output_ids: Ids) -> tuple[bool, ...]:
+        """Which of the written tokens belong to the last bracketed answer, brackets included."""
+        if output_ids not in self._moves:
+            span = answer_span(self.text(output_ids))
+            ends = [len(self.text(output_ids[:n])) for n in range(len(output_ids) + 1)]
+            self._moves[output_ids] = tuple(
+                span is not None and before < span[1] and after > span[0]
+                for before, after in zip(ends, ends[1:], strict=False)
+            )
+        return self._moves[output_ids]
+
+    def _text_between(self, messages: tuple[Message, ...], ended: bool) -> Ids | None:
+        asked, after = messages[:-2], messages[-1]
+        stand_in = (*asked, Message("assistant", STAND_IN))
+        before = self._text(asked, ask=True)
+        whole = self._text((*stand_in, after), ask=True)
+        closed = self._text(stand_in, ask=False)
+        if not (whole.startswith(before) and whole[len(before) :].startswith(STAND_IN)):
+            return None
+        if not whole.startswith(closed):
+            return None
+        between = whole[len(before) + len(STAND_IN) :]
+        end = self._tokenizer.eos_token
+        if ended and isinstance(end, str):
+            if not between.startswith(end):
+                return None
+            between = between[len(end) :]
+        return self._encode(between)
+
+    def _text(self, messages: Sequence[Message], *, ask: bool) -> str:
+        chat = [message._asdict() for message in messages]
+        text = self._tokenizer.apply_chat_template(chat, add_generation_prompt=ask, tokenize=False)
+        assert isinstance(text, str)
+        return text
+
+    def _encode(self, text: str) -> Ids:
+        return tuple(self._tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -1,0 +1,48 @@
+"""A domain as the trainer meets it: rules, words, pools, demonstrators and its exact tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from opponents.opponent import Opponent, Pool
+from sepo_envs.catalogue import Domain, domain
+from sepo_envs.exact.tree import GameTree
+from sepo_envs.game import Game, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that is fixed about one domain during a run."""
+
+    domain: Domain
+    game: Game
+    words: Words
+    tree: GameTree
+    """Of the domain's default rules: one hand, where the game is a match of several."""
+    pools: dict[str, Pool]
+    demonstrators: tuple[tuple[Opponent, float], ...]
+
+
+def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
+    """The stage of domain ``name`` with the rules' ``options``.
+
+    Raises:
+        ValueError: there is no such domain, or its rules have no such option.
+    """
+    found = domain(name)
+    try:
+        game = found.make(**(options or {}))
+    except TypeError as error:
+        known = ", ".join(found.make.__dataclass_fields__)  # type: ignore[attr-defined]
+        raise ValueError(f"game.options: {error}. {found.title} has: {known}.") from error
+    library = import_module(f"opponents.{name}")
+    return Stage(
+        found,
+        game,
+        found.words(game),
+        GameTree(found.make()),
+        library.POOLS,
+        library.DEMONSTRATORS,
+    )
