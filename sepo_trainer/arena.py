@@ -141,8 +141,13 @@ class Arena:
         one.prompt = extended or self.renderer.prompt(messages)
 
     def _answer(self, one: _Live, ids: Ids, logprobs: tuple[float, ...], version: int) -> None:
-        settled = len(self.stage.game.payoffs(one.episode.state))
-        one.turns.append(Turn(one.prompt, ids, logprobs, settled, version))
+        game, state, seat = self.stage.game, one.episode.state, one.key.seat
+        bare = tuple(
+            self.stage.words.say(move, state, seat) for move in game.legal_moves(state, seat)
+        )
+        choices = self.renderer.choices(bare)
+        settled = len(game.payoffs(state))
+        one.turns.append(Turn(one.prompt, ids, logprobs, choices, settled, version))
         one.held = one.prompt + ids
         one.talk, move = one.talk.reply(self.renderer.text(ids), one.episode)
         if move is not None:

@@ -25,9 +25,10 @@ class Pull(NamedTuple):
 
     clip: float
     kl_talk: float
-    """Nats weight of KL to the reference on tokens outside the bracketed move: it holds the format."""
+    """Weight per nat of KL to the reference on everything but the choice of move: it holds the
+    format, also where a move is due and anything else but a legal one would be said."""
     kl_move: float
-    """The same on the move's tokens."""
+    """The same on the choice among the legal moves' tokens."""
     entropy: float
     """Bonus per nat of entropy on the move's tokens."""
 
@@ -132,8 +133,17 @@ class Learner:
             with torch.no_grad():
                 held = self._read(self.reference, sequences)
             kl = kl_to_reference(seen.logprobs, held.logprobs)[seen.where]
-            kl_talk = weighted_sum(kl, spoken & ~moves, times)
-            kl_move = weighted_sum(kl, moves, times)
+            # (sequences, 1, most choices): repeats fill the shorter lists, and count for nothing.
+            choices = [first[n].choices for n in range(len(sequences))]
+            free = pad_right(choices, self.pad_id)[:, None].to(device)
+            counts = pad_right([(1,) * len(c) for c in choices], 0)[:, None].bool().to(device)
+            at = seen.where[..., None]
+            apart = kl_to_reference(
+                seen.logprobs[at, free][..., None], held.logprobs[at, free][..., None]
+            )
+            choice = torch.where(counts, apart, 0.0).sum(-1)
+            kl_talk = weighted_sum(kl - torch.where(moves, choice, 0.0), spoken, times)
+            kl_move = weighted_sum(choice, moves, times)
             loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
             stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
         loss.backward()

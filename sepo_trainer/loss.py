@@ -38,13 +38,17 @@ def clipped_policy_loss(
 
 
 def kl_to_reference(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """KL(policy || reference) of next-token distributions, in nats.
+    """Generalised KL(policy || reference) over the tokens of the last dimension, in nats.
+
+    Over the whole vocabulary it is the KL divergence. Over some of the tokens it is their share of
+    it, which is at least 0 and 0 only where the two agree on each of them; shares add up.
 
     Args:
-        logprobs: ``(..., vocabulary)``, nats, of the policy.
+        logprobs: ``(..., tokens)``, nats, of the policy.
         reference: same shape, of the reference; no gradient is wanted through it.
     """
-    return (logprobs.exp() * (logprobs - reference)).sum(-1)
+    policy = logprobs.exp()
+    return (policy * (logprobs - reference) - policy + reference.exp()).sum(-1)
 
 
 def entropy(logprobs: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ class Turn:
     prompt_ids: Ids
     output_ids: Ids
     logprobs: tuple[float, ...]
+    choices: Ids
+    """Every token that says some legal move here: the policy's to weigh, where the rest is format."""
     round: int
     """Rounds already settled when it was written: it can be credited with that round onwards."""
     version: int
@@ -98,6 +100,8 @@ class Row:
     written: tuple[bool, ...]
     is_move: tuple[bool, ...]
     """True on the tokens of the bracketed answer, where the policy decides rather than talks."""
+    choices: Ids
+    """All tokens that say a legal move at one of its turns; on ``is_move`` tokens they are free."""
     old_logprobs: tuple[float, ...]
     advantages: tuple[float, ...]
     weight: float

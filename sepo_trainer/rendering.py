@@ -29,6 +29,7 @@ class Renderer:
         self._between: dict[tuple[tuple[Message, ...], bool], Ids | None] = {}
         self._texts: dict[Ids, str] = {}
         self._moves: dict[Ids, tuple[bool, ...]] = {}
+        self._choices: dict[tuple[str, ...], Ids] = {}
         self.end_id: int = tokenizer.eos_token_id
 
     def prompt(self, messages: Sequence[Message]) -> Ids:
@@ -67,15 +68,28 @@ class Renderer:
         return self._texts[output_ids]
 
     def move_tokens(self, output_ids: Ids) -> tuple[bool, ...]:
-        """Which of the written tokens belong to the last bracketed answer, brackets included."""
+        """Which of the written tokens say the move: those inside the last pair of brackets."""
         if output_ids not in self._moves:
             span = answer_span(self.text(output_ids))
             ends = [len(self.text(output_ids[:n])) for n in range(len(output_ids) + 1)]
             self._moves[output_ids] = tuple(
-                span is not None and before < span[1] and after > span[0]
+                span is not None and before < span[1] - 1 and after > span[0] + 1
                 for before, after in zip(ends, ends[1:], strict=False)
             )
         return self._moves[output_ids]
+
+    def choices(self, bare_replies: tuple[str, ...]) -> Ids:
+        """Every token that stands inside the brackets of one of ``bare_replies``."""
+        if bare_replies not in self._choices:
+            replies = [self.reply(text) for text in bare_replies]
+            found = {
+                token
+                for ids in replies
+                for token, inside in zip(ids, self.move_tokens(ids), strict=True)
+                if inside
+            }
+            self._choices[bare_replies] = tuple(sorted(found))
+        return self._choices[bare_replies]
 
     def _text_between(self, messages: tuple[Message, ...], ended: bool) -> Ids | None:
         asked, after = messages[:-2], messages[-1]

@@ -76,6 +76,7 @@ def _row(
         tuple(rest),
         tuple(written),
         tuple(is_move),
+        tuple(sorted({token for turn in turns for token in turn.choices})),
         tuple(logprobs),
         tuple(advantages),
         weight,

@@ -1,0 +1,252 @@
+"""Every setting of a run, as one frozen, typed tree: TOML on disk, ``--a.b value`` on the command line.
+
+The last one wins: defaults, then the file, then the command line. What is unknown or impossible is
+refused here, with the reason and the mend; nothing is filled in later. The defaults train the
+embedded tiny model on Kuhn poker on a CPU.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class ConfigError(ValueError):
+    """A setting is unknown or impossible; the message says which, why and how to mend it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class GameConfig(_Section):
+    name: str = "kuhn_poker"
+    """The domain's catalogue name."""
+    options: dict[str, int | float | str] = {}
+    """Options of the rules; for Kuhn poker `hands`, the hands of a match."""
+
+
+class ModelConfig(_Section):
+    path: Path | None = None
+    """A Hugging Face model folder; without one, a tiny Qwen3 decoder with random weights."""
+    hidden: Positive = 128
+    """Width of the tiny model."""
+    layers: Positive = 2
+    """Layers of the tiny model; 2 of width 128 are 0.4 M parameters."""
+    heads: Positive = 4
+    """Attention heads of the tiny model."""
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> ModelConfig:
+        if self.hidden % (2 * self.heads):
+            raise ValueError(
+                f"hidden is {self.hidden}, which {self.heads} heads cannot share in even parts. "
+                f"Use a multiple of {2 * self.heads}."
+            )
+        return self
+
+
+class WarmStartConfig(_Section):
+    steps: Annotated[int, Field(ge=0)] = 300
+    """Supervised steps on expert traces before any game is played; 0 leaves the model as it is."""
+    episodes: Positive = 10_000
+    """Episodes that the demonstrators play to write the traces."""
+    learning_rate: NotNegative = 3e-3
+    """Peak; it rises over 20 steps and falls to 0 over the last 30 %."""
+
+
+class RolloutConfig(_Section):
+    group_size: int = 8
+    """Episodes per (pool, opponent, deal, seat); the others of the group are each one's baseline."""
+    deals: Positive | Literal["all"] = "all"
+    """`all` plays every opening of the cards in every batch; a number draws that many."""
+    style: Literal["conversation", "fresh"] = "fresh"
+    """One growing chat per episode, or one complete prompt per decision."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the policy. Play, training and every exact number use this one."""
+    max_new_tokens: Positive = 32
+    """A reply that has not ended by then is cut off, and most likely unreadable."""
+    max_retries: Annotated[int, Field(ge=0)] = 1
+    """Further tries after an unreadable reply before the move is forfeited."""
+
+    @model_validator(mode="after")
+    def _a_group_needs_company(self) -> RolloutConfig:
+        if self.group_size < 2:
+            raise ValueError(
+                f"group_size is {self.group_size}, but a group of one is its own baseline, so every "
+                "advantage is zero. Use at least 2 (8 is usual)."
+            )
+        return self
+
+
+class ObjectiveConfig(_Section):
+    """J = u - lambda_e e - lambda_c c - lambda_x x. Empty weights are the domain's published ones."""
+
+    penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
+    """Where the penalties are charged; only `credited` follows the gradient of J."""
+    scale: Annotated[float, Field(gt=0)] | None = None
+    """s, which multiplies payoffs; published for Kuhn poker: 1.5."""
+    exploitability: NotNegative | None = None
+    """lambda_e; published for Kuhn poker: 1.5. The optimum of J is an equilibrium from 0.5 upwards."""
+    collusion: NotNegative | None = None
+    """lambda_c; not defined in a zero-sum game."""
+    externality: NotNegative | None = None
+    """lambda_x; not defined in a zero-sum game."""
+    foul_penalty: NotNegative = 0.5
+    """Points off an episode's reward per forfeited move."""
+    exploiter: Literal["best_response", "quantal", "average", "none"] = "best_response"
+    """Who joins the exploit pool, worked out against the policy at every iteration: the best
+    response, a quantal one, or the average of all best responses so far."""
+    exploiter_temperature: Annotated[float, Field(gt=0)] = 0.1
+    """Of the quantal exploiter, in points."""
+
+
+class LearningConfig(_Section):
+    iterations: Positive = 300
+    """GRPO steps; each plays every group once."""
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    """At the first iteration."""
+    final_rate: Share = 0.05
+    """The share of it that is left at the last iteration; linear in between."""
+    advantage: Literal["centered", "std", "rae"] = "centered"
+    """Leave-one-out mean; divided by the group's deviation; or less a running mean of the role."""
+    clip: Annotated[float, Field(gt=0)] = 0.2
+    """How far a token's probability ratio may move in one iteration."""
+    epochs: Positive = 1
+    """Updates per batch of episodes."""
+    entropy: NotNegative = 0.0
+    """Bonus per nat of entropy on the move's tokens."""
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient."""
+    microbatch: Positive = 1024
+    """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
+
+
+class ReferenceConfig(_Section):
+    kind: Literal["fixed", "refresh", "off"] = "fixed"
+    """The policy is held to the warm start, to itself some iterations ago, or to nothing."""
+    every: Positive = 50
+    """Iterations after which `refresh` makes the policy the reference."""
+    kl_talk: NotNegative = 10.0
+    """Weight per nat of KL on what is said around the move. It holds the format together."""
+    kl_move: NotNegative = 0.0
+    """Weight per nat of KL on the move itself. Towards a fixed reference it bars the equilibrium."""
+
+
+class RunConfig(_Section):
+    """One training run. Written as it was resolved to the run's `config.toml`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Every random draw of the run is a hash of this and of its own address."""
+    name: str | None = None
+    """Folder under `runs`; without one, the game and the next free number."""
+    runs: Path = Path("runs")
+    """Where run folders are kept."""
+    threads: Positive = 1
+    """Of torch. One is fastest for the tiny model, and the result depends on it in the last digit."""
+    checkpoint_every: Positive = 25
+    """Iterations between checkpoints; a crash loses at most these."""
+    game: GameConfig = GameConfig()
+    model: ModelConfig = ModelConfig()
+    warm_start: WarmStartConfig = WarmStartConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    learning: LearningConfig = LearningConfig()
+    reference: ReferenceConfig = ReferenceConfig()
+
+    @model_validator(mode="after")
+    def _a_name_is_one_folder(self) -> RunConfig:
+        if self.name is not None and (not self.name or Path(self.name).name != self.name):
+            raise ValueError(
+                f"name is {self.name!r}, but it must be a single folder name without '/'; "
+                "put the path into `runs`."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_magnet_needs_a_reference(self) -> RunConfig:
+        if self.reference.kind == "off" and (self.reference.kl_talk or self.reference.kl_move):
+            raise ValueError(
+                "reference.kind is 'off', but reference.kl_talk or reference.kl_move is above 0. "
+                "Set both to 0, or choose the kind 'fixed' or 'refresh'."
+            )
+        return self
+
+
+def read_toml(path: Path) -> RunConfig:
+    """The settings in ``path`` over the defaults.
+
+    Raises:
+        ConfigError: the file is missing or no TOML, or a setting is unknown or impossible.
+    """
+    try:
+        tree = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no file {path}. `python -m sepo_trainer config > {path}` writes one."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    return build(tree, source=str(path))
+
+
+def build(tree: dict[str, Any], *, source: str) -> RunConfig:
+    """A configuration from nested tables, refusing what is unknown or impossible."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing wrong, as a person would say it."""
+    first: ErrorDetails = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        section: type[BaseModel] = RunConfig
+        for part in first["loc"][:-1]:
+            inner = section.model_fields[str(part)].annotation
+            assert isinstance(inner, type) and issubclass(inner, BaseModel)
+            section = inner
+        near = get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
+        known = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(section.model_fields)}."
+        return f"there is no setting {path!r}. {known}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{path + '.' if path else ''}{message}"
+    return f"{path} is {first['input']!r}, but: {message[0].lower()}{message[1:]}."
+
+
+def to_toml(config: RunConfig) -> str:
+    """The whole tree, defaults included, as `read_toml` takes it; what is empty is left out."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def differences(old: RunConfig, new: RunConfig) -> list[str]:
+    """What two configurations disagree on, each as ``a.b: old -> new``.
+
+    >>> differences(RunConfig(), RunConfig(seed=1))
+    ['seed: 0 -> 1']
+    """
+
+    def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in tree.items():
+            deeper = isinstance(value, dict) and prefix + key != "game.options"
+            found |= flat(value, f"{prefix}{key}.") if deeper else {prefix + key: value}
+        return found
+
+    before, after = flat(old.model_dump(mode="json")), flat(new.model_dump(mode="json"))
+    return [
+        f"{key}: {value} -> {after[key]}" for key, value in before.items() if after[key] != value
+    ]
