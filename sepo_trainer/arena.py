@@ -63,7 +63,7 @@ class Arena:
         self, sampler: Sampler, opponents: Mapping[str, Sequence[Opponent]], *, iteration: int
     ) -> list[Group]:
         """Every (pool, opponent, deal, seat) of ``opponents`` once, as groups in that order."""
-        openings = self._openings(iteration)
+        openings = self.openings(iteration)
         groups: list[tuple[GroupKey, float]] = []
         live: list[_Live] = []
         for pool, members in opponents.items():
@@ -164,7 +164,7 @@ class Arena:
             turn=len(one.turns),
         )
 
-    def _openings(self, iteration: int) -> list[tuple[Episode, float]]:
+    def openings(self, iteration: int) -> list[tuple[Episode, float]]:
         """The deals of this iteration: what chance does before the first decision, and its share."""
         if self.deals == "all":
             return openings(self.stage.game)

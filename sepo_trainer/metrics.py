@@ -1,0 +1,89 @@
+"""A step as the lines and texts that a run keeps of it. Numbers only; nothing here decides anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sepo_envs.exact.action_table import ActionTable
+from sepo_trainer.config import RunConfig
+from sepo_trainer.records import Group
+from sepo_trainer.scores import Scores
+from sepo_trainer.stage import Stage
+from sepo_trainer.train import Step
+
+SHOWN = 3
+"""Episodes per pool in a transcript."""
+
+
+def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
+    """One iteration: the policy before it, what was played with it, and the update that followed."""
+    rollouts = [rollout for group in step.groups for rollout in group.rollouts]
+    tokens = [len(turn.output_ids) for rollout in rollouts for turn in rollout.turns]
+    return {
+        "iteration": step.iteration,
+        **_scores(step.table, step.scores),
+        "episodes": len(rollouts),
+        "decisions": len(tokens),
+        "sampled_tokens": sum(tokens),
+        "foul_rate": sum(rollout.fouls for rollout in rollouts) / max(1, len(tokens)),
+        **step.stats,
+        "table": table_json(step.table),
+    }
+
+
+def result_record(
+    config: RunConfig, table: ActionTable, scores: Scores, stage: Stage, seconds: float
+) -> dict[str, Any]:
+    """The last policy of a finished run, exactly."""
+    return {
+        "domain": stage.domain.name,
+        "seed": config.seed,
+        "iterations": config.learning.iterations,
+        "penalty_credit": config.objective.penalty_credit,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        **_scores(table, scores),
+        "table": table_json(table),
+    }
+
+
+def table_json(table: ActionTable) -> dict[str, dict[str, float]]:
+    """Move probabilities by situation, to six digits."""
+    return {
+        situation: {str(move): round(p, 6) for move, p in row.items()}
+        for situation, row in table.rows.items()
+    }
+
+
+def transcript(groups: Sequence[Group]) -> str:
+    """The first episodes of each pool as they were read and written, for a person to look at."""
+    shown: dict[str, int] = {}
+    parts = []
+    for group in groups:
+        for rollout in group.rollouts[:1]:
+            pool = group.key.pool
+            shown[pool] = shown.get(pool, 0) + 1
+            if shown[pool] > SHOWN:
+                continue
+            returns = ", ".join(f"{points:+g}" for points in rollout.episode.returns)
+            parts.append(
+                f"=== {pool} pool, against {group.key.opponent}, seat {group.key.seat}, "
+                f"returns ({returns}), fouls {rollout.fouls}"
+            )
+            parts += [f"<{message.role}>\n{message.content}" for message in rollout.messages]
+    return "\n".join(parts) + "\n"
+
+
+def _scores(table: ActionTable, scores: Scores) -> dict[str, Any]:
+    return {
+        "exploitability": scores.exploitability.value,
+        "exploitability_low": scores.exploitability.low,
+        "exploitability_high": scores.exploitability.high,
+        "uncovered": table.most_uncovered,
+        "u": scores.u,
+        "e": scores.e,
+        "objective": scores.objective,
+        "payoff_against": {name: result.payoff for name, result in scores.against.items()},
+    }

@@ -1,0 +1,56 @@
+"""A person plays a trained policy in the terminal, in the very words that the policy reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from random import Random
+
+from opponents.human import Human, HumanLeftError
+from sepo_envs.episode import Episode, begin
+from sepo_envs.protocol import Talk
+from sepo_trainer.records import Ids, Request
+from sepo_trainer.run import Run
+
+
+def play(run: Run, *, seed: int, write: Callable[[str], object], human: Human | None = None) -> None:
+    """Episodes in alternating seats until the person leaves (Ctrl-D); then the score.
+
+    After each episode every card is shown, and what the policy said.
+    """
+    person = human or Human(run.stage.words, write=write)
+    rng, total = Random(seed), 0.0
+    write(f"You play {run.stage.domain.title} against the policy. Ctrl-D ends it.\n")
+    for number in count():
+        seat = number % 2
+        try:
+            episode, said = _episode(run, person, seat, rng)
+        except HumanLeftError:
+            write(f"\nYou leave after {number} games with {total:+g} points.")
+            return
+        total += episode.returns[seat]
+        write(run.stage.words.show(episode.state))
+        write("\n".join(f"the policy said: {text}" for text in said))
+        write(f"You are player_{seat}. So far: {total:+g} points.\n")
+
+
+def _episode(run: Run, person: Human, seat: int, rng: Random) -> tuple[Episode, list[str]]:
+    episode = begin(run.stage.game).deal(rng)
+    settings = run.config.rollout
+    talk = Talk(run.stage.words, 1 - seat, settings.style, settings.max_retries)
+    held: Ids = ()
+    said: list[str] = []
+    while (actor := episode.actor) is not None:
+        if actor == seat:
+            episode = episode.play(person.act_on(episode, seat)).deal(rng)
+            continue
+        talk, move = talk.hear(episode), None
+        while move is None:
+            prompt = run.renderer.extend(held, talk.messages) if len(talk.messages) > 1 else None
+            prompt = prompt or run.renderer.prompt(talk.messages)
+            [reply] = run.sampler.generate([Request(prompt, rng.getrandbits(63))])
+            held = prompt + reply.output_ids
+            said.append(run.renderer.text(reply.output_ids))
+            talk, move = talk.reply(said[-1], episode)
+        episode = episode.play(move).deal(rng)
+    return episode, said

@@ -1,0 +1,158 @@
+"""``runs/<name>/``: what a run leaves behind, and who may write there.
+
+    config.toml       the resolved configuration
+    metrics.jsonl     one line per iteration; the same, byte for byte, however often it was resumed
+    timings.jsonl     seconds per part and iteration; these do differ
+    transcripts/      sampled episodes as the policy read and wrote them
+    checkpoints/      where to resume from
+    model/            the final policy in Hugging Face format
+    plots/, report.html, result.json
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sepo_trainer import checkpoint as checkpoints
+from sepo_trainer.checkpoint import Checkpoint, CheckpointError
+from sepo_trainer.config import ConfigError, RunConfig, differences, read_toml, to_toml
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.toml"
+        self.metrics = path / "metrics.jsonl"
+        self.timings = path / "timings.jsonl"
+        self.transcripts = path / "transcripts"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.plots = path / "plots"
+        self.report = path / "report.html"
+        self.result = path / "result.json"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every other process from writing here meanwhile.
+
+        Raises:
+            ConfigError: another process does, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        except OSError as error:
+            raise ConfigError(
+                f"the run folder {self.path} cannot be written ({error.strerror}). "
+                "Choose another place with --runs, or mend its permissions."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise ConfigError(
+                f"another process is training in {self.path}. "
+                "Wait for it, or choose another --name."
+            ) from None
+        finally:
+            os.close(lock)
+
+    def latest(self) -> tuple[Path, Checkpoint]:
+        """The newest checkpoint.
+
+        Raises:
+            CheckpointError: there is none, or it is damaged.
+        """
+        found = checkpoints.checkpoints(self.checkpoints)
+        if not found:
+            raise CheckpointError(
+                f"{self.path} holds no checkpoint yet: the run ended before its first one. "
+                "Start it again without --resume and with another --name, or delete the folder."
+            )
+        return found[-1], checkpoints.load(found[-1])
+
+    def append(self, path: Path, record: dict[str, Any]) -> None:
+        """One JSON line."""
+        with path.open("a") as file:
+            file.write(json.dumps(record, separators=(",", ":")) + "\n")
+
+    def rewind(self, iteration: int) -> None:
+        """Drop the lines of iterations that are about to be done again."""
+        for path in (self.metrics, self.timings):
+            kept = [
+                json.dumps(line, separators=(",", ":"))
+                for line in read_lines(path)
+                if line["iteration"] < iteration
+            ]
+            draft = path.with_suffix(".draft")
+            draft.write_text("".join(f"{line}\n" for line in kept))
+            draft.replace(path)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a JSON-lines file; a last one that was cut short is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text()
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def new(config: RunConfig) -> RunFolder:
+    """A folder for a new run, under the configured name or the next free one.
+
+    Raises:
+        ConfigError: the configured name is taken.
+    """
+    if config.name is not None:
+        folder = RunFolder(config.runs / config.name)
+        if folder.config.exists():
+            raise ConfigError(
+                f"there is a run in {folder.path} already. Go on with it by adding --resume, "
+                "choose another --name, or delete the folder."
+            )
+        return folder
+    taken = (config.runs / f"{config.game.name}-{number}" for number in count(1))
+    return RunFolder(next(path for path in taken if not path.exists()))
+
+
+def existing(path: Path) -> tuple[RunFolder, RunConfig]:
+    """The run in ``path`` and its configuration.
+
+    Raises:
+        ConfigError: there is no run there.
+    """
+    folder = RunFolder(path)
+    if not folder.config.is_file():
+        near = sorted(p.parent.name for p in path.parent.glob("*/config.toml"))
+        known = f" There are: {', '.join(near)}." if near else ""
+        raise ConfigError(f"{path} is no run folder: it holds no config.toml.{known}")
+    return folder, read_toml(folder.config)
+
+
+def check_unchanged(saved: RunConfig, asked: RunConfig, *, path: Path) -> None:
+    """Refuse to resume a run under other settings than it was started with.
+
+    Raises:
+        ConfigError: naming what differs.
+    """
+    changed = [
+        line for line in differences(saved, asked) if line.split(":")[0] not in ("name", "runs")
+    ]
+    if changed:
+        raise ConfigError(
+            f"{path} was started with other settings, so going on would be a different run: "
+            f"{'; '.join(changed)}. Resume without these, or start a new run with another --name."
+        )
+
+
+def write_config(folder: RunFolder, config: RunConfig) -> None:
+    folder.config.write_text(to_toml(config))

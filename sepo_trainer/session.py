@@ -1,0 +1,179 @@
+"""A training session in the terminal: starts or resumes a run, shows it, saves it, ends it well.
+
+Ctrl-C ends the iteration in hand, saves a checkpoint and says how to go on; a second one stops at
+once, and the last checkpoint stands.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.exact.tree import EXACT_BELOW
+from sepo_trainer import checkpoint as checkpoints
+from sepo_trainer.config import RunConfig
+from sepo_trainer.metrics import metrics_line, result_record, transcript
+from sepo_trainer.report import write_report
+from sepo_trainer.run import Run, put_together
+from sepo_trainer.run_folder import RunFolder, check_unchanged, existing, new, write_config
+from sepo_trainer.scores import score
+from sepo_trainer.train import Step, prepare, train
+
+
+class Interrupted(Exception):
+    """Ctrl-C was pressed, and everything up to here is saved."""
+
+
+def start(config: RunConfig, console: Console) -> RunFolder:
+    """Train a new run to its end."""
+    folder = new(config)
+    with folder.held():
+        write_config(folder, config)
+        run = put_together(config)
+        _say_hello(run, folder, console)
+        with _bar(console, "warm start", config.warm_start.steps) as step:
+            prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
+        checkpoints.save(folder.checkpoints, run.checkpoint())
+        _finish(run, folder, console)
+    return folder
+
+
+def resume(path: Path, asked: RunConfig | None, console: Console) -> RunFolder:
+    """Go on with the run in ``path`` from its last checkpoint.
+
+    Args:
+        asked: settings given beside ``--resume``; they must be those of the run.
+    """
+    folder, config = existing(path)
+    if asked is not None:
+        check_unchanged(config, asked, path=path)
+    with folder.held():
+        source, saved = folder.latest()
+        run = put_together(config)
+        run.restore(saved, source=source)
+        folder.rewind(saved.iteration)
+        console.print(f"resuming {folder.path} at iteration {saved.iteration}")
+        _finish(run, folder, console)
+    return folder
+
+
+def reopen(path: Path) -> tuple[RunFolder, Run]:
+    """The run in ``path`` with its newest weights, to evaluate or to play against.
+
+    Raises:
+        ConfigError: there is no run there.
+        CheckpointError: it has saved nothing yet, or its checkpoint is damaged.
+    """
+    folder, config = existing(path)
+    source, saved = folder.latest()
+    run = put_together(config)
+    run.restore(saved, source=source)
+    return folder, run
+
+
+def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
+    """Stage one alone: write the warm-started model to ``to`` in Hugging Face format."""
+    run = put_together(config)
+    with _bar(console, "warm start", config.warm_start.steps) as step:
+        prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
+    save_model(run, to)
+    console.print(f"{describe(run, run.table())}\nThe model is in {to}.")
+
+
+def _finish(run: Run, folder: RunFolder, console: Console) -> None:
+    every, total = run.config.checkpoint_every, run.config.learning.iterations
+    started = perf_counter()
+    with _patient_interrupt() as pressed, _bar(console, "learning", total) as step:
+
+        def report(done: Step) -> None:
+            number = done.iteration + 1
+            folder.append(folder.metrics, metrics_line(done, run.stage))
+            folder.append(folder.timings, {"iteration": done.iteration} | done.seconds)
+            value = done.scores.exploitability.value
+            step(number, f"exploitability {value:.4f}  J {done.scores.objective:+.3f}")
+            if number % every == 0 or number == total or pressed():
+                folder.transcripts.mkdir(exist_ok=True)
+                (folder.transcripts / f"{number:06d}.txt").write_text(transcript(done.groups))
+                checkpoints.save(folder.checkpoints, run.checkpoint())
+            if pressed() and number < total:
+                raise Interrupted(
+                    f"stopped after iteration {number}, and saved. Go on with: "
+                    f"python -m sepo_trainer train --resume {folder.path}"
+                )
+
+        train(run, report)
+    table = run.table()
+    save_model(run, folder.model)
+    scores = score(run.stage.tree, table, run.opponents(table), run.weights)
+    result = result_record(run.config, table, scores, run.stage, perf_counter() - started)
+    folder.result.write_text(json.dumps(result, indent=1))
+    write_report(folder)
+    console.print(f"{describe(run, table)}\nThe report is {folder.report}.")
+
+
+def describe(run: Run, table: ActionTable) -> str:
+    """One line on a policy's exploitability, and how exact it is."""
+    value, low, high = run.stage.tree.exploitability_interval(table)
+    covered = table.most_uncovered
+    kind = "exact" if covered < EXACT_BELOW else "not exact"
+    return (
+        f"exploitability {value:.4f} points per hand ({kind}: at most {covered:.1e} of any reply is "
+        f"uncovered, so between {low:.4f} and {high:.4f})"
+    )
+
+
+def save_model(run: Run, to: Path) -> None:
+    """The policy and its tokenizer, as `from_pretrained` loads them."""
+    run.language.model.save_pretrained(to)
+    run.language.tokenizer.save_pretrained(to)
+
+
+def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:
+    config = run.config
+    console.print(
+        f"{run.stage.domain.title}: {run.language.parameters / 1e6:.1f} M parameters, "
+        f"{config.learning.iterations} iterations, arm {config.objective.penalty_credit}, "
+        f"seed {config.seed}, into {folder.path}"
+    )
+
+
+@contextmanager
+def _bar(console: Console, title: str, total: int) -> Iterator[Any]:
+    """A progress line with the time left; nothing where the output is no terminal."""
+    columns = (
+        TextColumn("{task.description:>11}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=total, note="")
+        yield lambda done, note: progress.update(task, completed=done, note=note)
+
+
+@contextmanager
+def _patient_interrupt() -> Iterator[Any]:
+    """Turn the first Ctrl-C into a note that the loop reads; the second one interrupts as usual."""
+    pressed = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
