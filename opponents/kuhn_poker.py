@@ -107,9 +107,7 @@ OPPONENTS: dict[str, Opponent] = {
 
 TIGHT_VALUE = from_table("tight-value", bets(K=1, Qp=1, Kp=1, Kb=1, Kpb=1), SEPO)
 POT_CONTROL = from_table("pot-control", bets(K=0.5, Kp=0.5, Kb=1, Kpb=1), SEPO)
-PASSIVE_QUEEN = from_table(
-    "passive-queen", bets(J=1 / 3, K=1, Kpb=1, Jp=1 / 3, Kp=1, Kb=1), SEPO
-)
+PASSIVE_QUEEN = from_table("passive-queen", bets(J=1 / 3, K=1, Kpb=1, Jp=1 / 3, Kp=1, Kb=1), SEPO)
 DEMONSTRATORS: tuple[tuple[Opponent, float], ...] = (
     (NASH_APPROX, 0.45),
     (TIGHT_VALUE, 0.25),

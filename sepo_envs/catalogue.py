@@ -15,7 +15,7 @@ from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One strategic domain. ``make`` takes the rules' options as keywords and returns the rulebook."""
+    """One strategic domain; ``make`` takes the rules' options as keywords."""
 
     name: str
     title: str

@@ -37,7 +37,7 @@ FORFEIT: Final = Forfeit.FORFEIT
 
 
 class Observation(Protocol):
-    """Everything one seat has seen so far; hashable, with the game's own fields beside these two."""
+    """Everything one seat has seen so far; hashable, with fields of the game's own."""
 
     @property
     def infostate(self) -> str:
@@ -133,7 +133,7 @@ class Words(Protocol):
         """The bare reply that `parse` reads back as ``move``."""
 
     def thoughts(self, state: State, seat: int) -> tuple[str, ...]:
-        """Short true remarks on what ``seat`` sees, which fit every move: the reasons in expert traces."""
+        """Short true remarks on what ``seat`` sees that fit any move: reasons for expert traces."""
 
     def conversation(self, state: State) -> int:
         """Which conversation this state belongs to; a new number opens a new chat."""

@@ -34,7 +34,8 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What one seat has read and said in its current conversation. A value: each step returns a new one.
+    """What one seat has read and said in its current conversation. A value: each step returns a
+    new one.
 
     >>> from sepo_envs.episode import begin
     >>> from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker

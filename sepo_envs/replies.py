@@ -1,4 +1,5 @@
-"""The one rule by which every game reads a model's reply: a single bracketed move, last. Knows no game.
+"""The one rule by which every game reads a model's reply: a single bracketed move, last. Knows no
+game.
 
 Collect every bracketed token that is shaped like this game's answers; unless they are one distinct,
 legal move with nothing but white space or punctuation after it, the reply is unreadable. Prose is

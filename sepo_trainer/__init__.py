@@ -1,1 +1,1 @@
-"""SEPO-GRPO for language models: warm start, play, credit, learn. Run ``python -m sepo_trainer``."""
+"""SEPO-GRPO for language models: warm start, play, credit, learn. ``python -m sepo_trainer``."""

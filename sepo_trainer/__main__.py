@@ -2,190 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from sepo_trainer.config import ConfigError, RunConfig, explain, read_toml, to_toml
-
-HELP = """\
-Train a language model to play safely: payoff minus exploitability, collusion and externality.
-
-  python -m sepo_trainer                          train the embedded tiny model on Kuhn poker
-  python -m sepo_trainer train --help             every setting, with its default and what it does
-  python -m sepo_trainer train --seed 1 --learning.iterations 100
-  python -m sepo_trainer train --config run.toml  settings from a file; the command line wins
-  python -m sepo_trainer train --resume runs/kuhn_poker-1
-                                                  go on after Ctrl-C, a crash or a kill
-  python -m sepo_trainer warm-start --to models/warm
-                                                  the supervised stage alone; saves a model folder
-  python -m sepo_trainer evaluate runs/kuhn_poker-1
-                                                  exact scores, and sampled play against every pool
-  python -m sepo_trainer play runs/kuhn_poker-1   sit down against the policy yourself
-  python -m sepo_trainer config > run.toml        the defaults as a file to edit
-
-A run leaves everything in runs/<name>/: config.toml, metrics.jsonl, checkpoints, transcripts, the
-model in Hugging Face format, plots and report.html.
-"""
-COMMANDS = ("train", "warm-start", "evaluate", "play", "config")
+OURS = ("sepo_envs", "opponents", "sepo_trainer")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit status is 0, 2 for a usage error, or 130 after Ctrl-C."""
-    console = Console(highlight=False, soft_wrap=True)
-    command, rest = "train", list(arguments)
-    if rest and not rest[0].startswith("-"):
-        command = rest.pop(0)
-    elif rest[:1] in (["-h"], ["--help"]):
-        console.print(HELP, markup=False)
-        return 0
-    if command not in COMMANDS:
-        _complain(f"there is no command {command!r}. Choose one of: {', '.join(COMMANDS)}.")
+    try:
+        from sepo_trainer import commands
+
+        return commands.main(arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in OURS:
+            raise
+        print(
+            f"sepo_trainer: training needs the package {error.name!r}, which is not installed. "
+            'Install what the trainer needs with: pip install "sepo[train]"',
+            file=sys.stderr,
+        )
         return 2
-    try:
-        return _dispatch(command, rest, console)
-    except KeyboardInterrupt:
-        _complain("stopped. What was saved before stands; see --resume.")
-        return 130
-    except (ValueError, OSError, ImportError) as error:
-        if _is_ours(error):
-            _complain(str(error))
-            return 2
-        raise
-
-
-def _dispatch(command: str, rest: list[str], console: Console) -> int:
-    if command == "config":
-        console.print(to_toml(_settings(rest, command)[0]), markup=False, end="")
-        return 0
-    # These import torch and transformers, which takes seconds: only now, when they are needed.
-    from sepo_trainer.session import Interrupted, resume, start, warm_start_only
-
-    if command == "train":
-        config, given = _settings(rest, command)
-        try:
-            if given.resume is not None:
-                asked = config if given.overrides else None
-                resume(_run_path(given.resume, config), asked, console)
-            else:
-                start(config, console)
-        except Interrupted as stopped:
-            _complain(str(stopped))
-            return 130
-        return 0
-    if command == "warm-start":
-        config, given = _settings(rest, command)
-        warm_start_only(config, given.to, console)
-        return 0
-    return _use(command, rest, console)
-
-
-def _use(command: str, rest: list[str], console: Console) -> int:
-    """``evaluate`` and ``play``: commands on a run that exists."""
-    from sepo_trainer.play import play
-    from sepo_trainer.session import describe, reopen
-
-    parser = argparse.ArgumentParser(prog=f"python -m sepo_trainer {command}")
-    parser.add_argument("run", type=Path, help="a run folder, such as runs/kuhn_poker-1")
-    if command == "evaluate":
-        parser.add_argument(
-            "--episodes", type=_positive, default=1200, help="per opponent, at least (%(default)s)"
-        )
-    else:
-        parser.add_argument("--seed", type=int, default=0, help="of the cards (%(default)s)")
-    given = parser.parse_args(rest)
-    folder, run = reopen(given.run)
-    if command == "play":
-        play(run, seed=given.seed, write=console.print)
-        return 0
-    from sepo_trainer.evaluation import evaluate
-
-    console.print(describe(run, run.table()))
-    pairs = evaluate(run, episodes=given.episodes)
-    table = Table("pool", "opponent", "episodes", "points per episode", "95 %", "exact", "fouls")
-    for pair in pairs:
-        table.add_row(
-            pair.pool,
-            pair.opponent,
-            f"{pair.episodes:,}",
-            f"{pair.payoff:+.3f}",
-            f"{pair.low:+.3f} to {pair.high:+.3f}",
-            f"{pair.exact:+.3f}",
-            f"{pair.foul_rate:.1%}",
-        )
-    console.print(table)
-    path = folder.path / "evaluation.json"
-    path.write_text(json.dumps([pair._asdict() for pair in pairs], indent=1))
-    console.print(f"written to {path}")
-    return 0
-
-
-def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namespace]:
-    """Defaults, then ``--config``, then the command line; and the options that are no settings."""
-    import tyro
-    from pydantic import ValidationError
-
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config", type=Path)
-    if command == "train":
-        parser.add_argument("--resume", nargs="?", const="", default=None)
-    if command == "warm-start":
-        parser.add_argument("--to", type=Path, default=Path("models/warm-start"))
-    given, overrides = parser.parse_known_args(rest)
-    given.overrides = bool(overrides or given.config)
-    default = read_toml(given.config) if given.config else RunConfig()
-    extra = {
-        "train": "Also: --config FILE (TOML), --resume [RUN] (the newest run without a name).",
-        "warm-start": "Also: --config FILE (TOML), --to FOLDER (default models/warm-start).",
-        "config": "Also: --config FILE (TOML).",
-    }[command]
-    try:
-        config = tyro.cli(
-            RunConfig,
-            prog=f"python -m sepo_trainer {command}",
-            description=f"{command}: {extra} Settings and their defaults:",
-            args=overrides,
-            default=default,
-        )
-    except ValidationError as error:
-        raise ConfigError(f"command line: {explain(error)}") from error
-    return config, given
-
-
-def _run_path(name: str, config: RunConfig) -> Path:
-    """The run that ``--resume`` names: a path, a name under ``runs``, or the newest."""
-    if not name:
-        runs = list(config.runs.glob("*/config.toml"))
-        if not runs:
-            raise ConfigError(f"there is no run under {config.runs}/ to resume.")
-        return max(runs, key=lambda path: path.stat().st_mtime).parent
-    return Path(name) if Path(name).exists() else config.runs / name
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is below 1")
-    return value
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether the message was written for the user, rather than by a bug somewhere below."""
-    module = type(error).__module__
-    raised_in = error.__traceback__
-    while raised_in is not None and raised_in.tb_next is not None:
-        raised_in = raised_in.tb_next
-    where = raised_in.tb_frame.f_globals.get("__name__", "") if raised_in is not None else ""
-    return module.startswith(("sepo_", "opponents")) or where.startswith(("sepo_", "opponents"))
-
-
-def _complain(text: str) -> None:
-    print(f"sepo_trainer: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

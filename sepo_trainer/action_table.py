@@ -1,11 +1,12 @@
 """A language model's exact move probabilities, by scoring every complete legal reply.
 
 In each situation every reply of the form (thought, move) that the domain's words allow, the bare
-move among them, is scored by teacher forcing; a move's probability is the sum over its replies. What
-the model says otherwise is uncovered: it is reported, and turns every exact number into an interval.
+move among them, is scored by teacher forcing; a move's probability is the sum over its replies.
+What the model says otherwise is uncovered: it is reported, and turns every exact number into an
+interval.
 
-In a conversation the seat's own earlier replies are part of the prompt. Then the situation is scored
-behind each of them and averaged by how likely the policy was to have said it, which is the
+In a conversation the seat's own earlier replies are part of the prompt. Then the situation is
+scored behind each of them and averaged by how likely the policy was to have said it, which is the
 behaviour that any opponent meets (Kuhn's theorem). So the table is the policy that plays, not the
 policy of some other prompt.
 """
@@ -21,7 +22,7 @@ from transformers import PreTrainedModel
 
 from sepo_envs.episode import Episode, begin
 from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.game import CHANCE, Forfeit, Move
+from sepo_envs.game import Move
 from sepo_envs.protocol import Style, Talk
 from sepo_trainer.forward import next_token_logprobs
 from sepo_trainer.records import Ids
@@ -71,7 +72,9 @@ class ActionTableReader:
         ]
         longest = max(len(ids) for _, ids in self._rows)
         self._ids = np.array([(*ids, *(0,) * (longest - len(ids))) for _, ids in self._rows])
-        self._mask = np.array([[1] * len(ids) + [0] * (longest - len(ids)) for _, ids in self._rows])
+        self._mask = np.array(
+            [[1] * len(ids) + [0] * (longest - len(ids)) for _, ids in self._rows]
+        )
 
     @property
     def replies(self) -> int:
@@ -124,9 +127,7 @@ class ActionTableReader:
         talks: list[tuple[Talk, Ids, tuple[int, int] | None]] = [
             (Talk(stage.words, seat, style), (), None)
         ]
-        index = {
-            (c.situation, c.came_from): number for number, c in enumerate(self._contexts)
-        }
+        index = {(c.situation, c.came_from): number for number, c in enumerate(self._contexts)}
         for actor, move in (*target.entries, (seat, None)):
             if actor != seat:
                 episode = episode.play(move)
@@ -151,7 +152,9 @@ class ActionTableReader:
                         said, _ = talk.reply(candidate.text, episode)
                         talks.append((said, prompt + candidate.ids, (number, position)))
             if style == "fresh":
-                talks = talks[:1]  # the prompt tells the moves, not the words: one context serves all
+                talks = talks[
+                    :1
+                ]  # the prompt tells the moves, not the words: one context serves all
                 talks = [(talks[0][0], (), None)]
             episode = episode.play(move)
 

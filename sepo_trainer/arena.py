@@ -1,7 +1,8 @@
 """Plans groups of episodes and plays them in waves: every pending decision is one batch.
 
-A group is one (domain, pool, opponent, deal, seat); its replicates share the deal and the opponent's
-draws and differ only in what the policy samples. Games need not be in step with one another.
+A group is one (domain, pool, opponent, deal, seat); its replicates share the deal and the
+opponent's draws and differ only in what the policy samples. Games need not be in step with one
+another.
 
 Knows text and tokens only through the words and the renderer; knows no weights and no loss.
 """
@@ -77,9 +78,7 @@ class Arena:
         done = {(one.key, one.replicate): one for one in live}
         waiting = live
         while waiting := [one for one in waiting if self._asks(one, iteration)]:
-            requests = [
-                Request(one.prompt, self._sample_seed(one, iteration)) for one in waiting
-            ]
+            requests = [Request(one.prompt, self._sample_seed(one, iteration)) for one in waiting]
             for one, reply in zip(waiting, sampler.generate(requests), strict=True):
                 self._answer(one, reply.output_ids, reply.logprobs, sampler.version)
         return [
@@ -165,7 +164,7 @@ class Arena:
         )
 
     def openings(self, iteration: int) -> list[tuple[Episode, float]]:
-        """The deals of this iteration: what chance does before the first decision, and its share."""
+        """The deals of this iteration: chance's moves before the first decision, and its share."""
         if self.deals == "all":
             return openings(self.stage.game)
         addresses = [f"{self.stage.domain.name}/{deal}" for deal in range(self.deals)]

@@ -50,7 +50,9 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
     digests = {}
     for name, tensors in checkpoint.tensors.items():
         path = draft / f"{name}.safetensors"
-        save_file({key: value.detach().contiguous().clone() for key, value in tensors.items()}, path)
+        save_file(
+            {key: value.detach().contiguous().clone() for key, value in tensors.items()}, path
+        )
         digests[path.name] = _digest(path)
         _sync(path)
     record = {
@@ -87,7 +89,7 @@ def load(path: Path) -> Checkpoint:
         record = json.loads((path / STATE).read_text())
         if record["format"] != FORMAT:
             raise CheckpointError(
-                f"{path} has checkpoint format {record['format']}, and this version reads {FORMAT}. "
+                f"{path} has checkpoint format {record['format']}; this version reads {FORMAT}. "
                 "Go on with the version of sepo that wrote it."
             )
         tensors = {}

@@ -1,4 +1,4 @@
-"""Every setting of a run, as one frozen, typed tree: TOML on disk, ``--a.b value`` on the command line.
+"""Every setting of a run as one frozen tree: TOML on disk, ``--a.b value`` on the command line.
 
 The last one wins: defaults, then the file, then the command line. What is unknown or impossible is
 refused here, with the reason and the mend; nothing is filled in later. The defaults train the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -67,7 +67,7 @@ class WarmStartConfig(_Section):
 
 class RolloutConfig(_Section):
     group_size: int = 8
-    """Episodes per (pool, opponent, deal, seat); the others of the group are each one's baseline."""
+    """Episodes per (pool, opponent, deal, seat); each one's baseline is the others' mean."""
     deals: Positive | Literal["all"] = "all"
     """`all` plays every opening of the cards in every batch; a number draws that many."""
     style: Literal["conversation", "fresh"] = "fresh"
@@ -83,21 +83,21 @@ class RolloutConfig(_Section):
     def _a_group_needs_company(self) -> RolloutConfig:
         if self.group_size < 2:
             raise ValueError(
-                f"group_size is {self.group_size}, but a group of one is its own baseline, so every "
-                "advantage is zero. Use at least 2 (8 is usual)."
+                f"group_size is {self.group_size}, but a group of one is its own baseline, so "
+                "every advantage is zero. Use at least 2 (8 is usual)."
             )
         return self
 
 
 class ObjectiveConfig(_Section):
-    """J = u - lambda_e e - lambda_c c - lambda_x x. Empty weights are the domain's published ones."""
+    """J = u - lambda_e e - lambda_c c - lambda_x x; without a weight, the published one holds."""
 
     penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
     """Where the penalties are charged; only `credited` follows the gradient of J."""
     scale: Annotated[float, Field(gt=0)] | None = None
     """s, which multiplies payoffs; published for Kuhn poker: 1.5."""
     exploitability: NotNegative | None = None
-    """lambda_e; published for Kuhn poker: 1.5. The optimum of J is an equilibrium from 0.5 upwards."""
+    """lambda_e; published for Kuhn poker: 1.5. From 0.5 up the optimum of J is an equilibrium."""
     collusion: NotNegative | None = None
     """lambda_c; not defined in a zero-sum game."""
     externality: NotNegative | None = None
@@ -140,7 +140,7 @@ class ReferenceConfig(_Section):
     kl_talk: NotNegative = 10.0
     """Weight per nat of KL on what is said around the move. It holds the format together."""
     kl_move: NotNegative = 0.0
-    """Weight per nat of KL on the move itself. Towards a fixed reference it bars the equilibrium."""
+    """Weight per nat of KL on the move itself; a fixed reference then bars the equilibrium."""
 
 
 class RunConfig(_Section):
@@ -153,7 +153,7 @@ class RunConfig(_Section):
     runs: Path = Path("runs")
     """Where run folders are kept."""
     threads: Positive = 1
-    """Of torch. One is fastest for the tiny model, and the result depends on it in the last digit."""
+    """Of torch. One is fastest for the tiny model; results depend on it in the last digit."""
     checkpoint_every: Positive = 25
     """Iterations between checkpoints; a crash loses at most these."""
     game: GameConfig = GameConfig()
@@ -216,10 +216,11 @@ def explain(error: ValidationError) -> str:
         section: type[BaseModel] = RunConfig
         for part in first["loc"][:-1]:
             inner = section.model_fields[str(part)].annotation
-            assert isinstance(inner, type) and issubclass(inner, BaseModel)
-            section = inner
+            section = cast(type[BaseModel], inner)
         near = get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
-        known = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(section.model_fields)}."
+        known = (
+            f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(section.model_fields)}."
+        )
         return f"there is no setting {path!r}. {known}"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":

@@ -4,7 +4,8 @@ A group's mean reward is its baseline, so it matters *where* a penalty is charge
 
 * ``credited``: each episode bears its own share of J, in its own group. The estimator of dJ/dtheta.
 * ``shared``: one penalty for all train episodes alike. It cancels in the group: no gradient at all.
-* ``auxiliary``: each train episode bears the penalty of the episodes that its replicate played in the
+* ``auxiliary``: each train episode bears the penalty of the episodes that its replicate played in
+the
   other pools. They do not depend on its tokens: expected gradient 0, more variance.
 * ``reward_only``: no penalty.
 
@@ -58,7 +59,8 @@ def credit(
     }
     # x averages over train and exploit opponents alike, while a group's weight is per pool.
     x_share = {
-        pool: sizes[pool] / max(1, sizes["train"] + sizes["exploit"]) for pool in ("train", "exploit")
+        pool: sizes[pool] / max(1, sizes["train"] + sizes["exploit"])
+        for pool in ("train", "exploit")
     }
 
     def payoff(rollout: Rollout) -> Floats:
@@ -72,7 +74,9 @@ def credit(
         cost = nothing.copy()
         if rollout.key.pool == "exploit":
             gate = gates[rollout.key.opponent]
-            cost += gate * weights.exploitability * weights.scale * _values(found.exploitation, cost)
+            cost += (
+                gate * weights.exploitability * weights.scale * _values(found.exploitation, cost)
+            )
         if rollout.key.pool == "collusive":
             cost += weights.collusion * _values(found.collusion, nothing)
         if rollout.key.pool in x_share:

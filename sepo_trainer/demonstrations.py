@@ -1,7 +1,8 @@
-"""Expert traces for the warm start: cited demonstrators play, and say a true reason before each move.
+"""Expert traces for the warm start: cited demonstrators play, and say a true reason before each
+move.
 
-One demonstrator per episode and seat, drawn by the published mixture; every trace is a chat with one
-reply to learn. A game whose cards have few openings is dealt evenly.
+One demonstrator per episode and seat, drawn by the published mixture; every trace is a chat with
+one reply to learn. A game whose cards have few openings is dealt evenly.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections import Counter
 from random import Random
 
 from sepo_envs.episode import begin
-from sepo_envs.game import FORFEIT
 from sepo_envs.protocol import Style, Talk
 from sepo_trainer.records import Ids
 from sepo_trainer.rendering import Renderer
@@ -52,7 +52,7 @@ def _one_episode(stage: Stage, renderer: Renderer, style: Style, rng: Random) ->
         reply = renderer.reply(text)
         traces.append((prompt, reply))
         talks[seat], read_back = talk.reply(text, episode)
-        assert read_back == move and read_back is not FORFEIT, f"{text!r} is not read as {move!r}"
+        assert read_back == move, f"{text!r} is not read as {move!r}"
         held[seat] = prompt + reply
         episode = episode.play(move).deal(rng)
     return traces

@@ -1,14 +1,14 @@
 """Teacher forcing that reads everything once. Knows tokens only: no game, no loss.
 
-The rows of a batch are a tree. What all prompts begin with (the rules of the game) is read once; each
-distinct prompt's remainder and everything written after it is one sequence of tree nodes, in which a
-token sees its ancestors alone. So a batch costs its distinct tokens, however many rows repeat them.
+The rows of a batch are a tree. What all prompts begin with (the rules of the game) is read once;
+each distinct prompt's remainder and everything written after it is one sequence of tree nodes, in
+which a token sees its ancestors alone. So a batch costs its distinct tokens, however many rows
+repeat them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import NamedTuple
 
 import numpy as np
@@ -78,9 +78,7 @@ def next_token_logprobs(
     )
     nodes, places = torch.unique(where, return_inverse=True)
     logits = out.logits.flatten(0, 1)[nodes.to(device)]
-    return Distributions(
-        torch.log_softmax(logits.float() / temperature, dim=-1), places.to(device)
-    )
+    return Distributions(torch.log_softmax(logits.float() / temperature, dim=-1), places.to(device))
 
 
 class _Tree:
@@ -164,7 +162,9 @@ def shared_prefix(prompts: Sequence[Ids]) -> int:
     """
     if len(prompts) == 1:
         return 0
-    return min(len(commonprefix(list(prompts))), min(map(len, prompts)) - 1)
+    low, high = min(prompts), max(prompts)  # what these two share, all share
+    same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return min(same, min(map(len, prompts)) - 1)
 
 
 def pad_right(rows: Sequence[Sequence[int]], value: int) -> Tensor:

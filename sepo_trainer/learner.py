@@ -1,7 +1,7 @@
 """Forward, backward, step: the weights and what moves them. Knows tokens, no game.
 
-Rows that are equal are read once, rows with one prompt share its reading, and a row's result does not
-depend on the rows beside it, so any cut into microbatches gives the same gradient.
+Rows that are equal are read once, rows with one prompt share its reading, and a row's result does
+not depend on the rows beside it, so any cut into microbatches gives the same gradient.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Learner:
     def imitate(
         self, traces: Sequence[tuple[Ids, Ids]], weights: Sequence[float], *, learning_rate: float
     ) -> float:
-        """One supervised step on weighted (prompt, reply) pairs; returns the loss per reply, nats."""
+        """One supervised step on weighted (prompt, reply) pairs; returns nats per reply."""
         self.optimizer.zero_grad(set_to_none=True)
         seen = next_token_logprobs(self.model, traces, pad_id=self.pad_id)
         device = self.model.device
@@ -151,7 +151,9 @@ class Learner:
         outside = (drift.exp() - 1).abs() > pull.clip
         tokens = sum(sum(row.written) for row in rows)
         stats["loss"] = float(loss.detach())
-        stats["clipped_share"] = float((outside & written).sum()) / max(1, tokens) * len(rows) / rows_in_all
+        stats["clipped_share"] = (
+            float((outside & written).sum()) / max(1, tokens) * len(rows) / rows_in_all
+        )
         return stats
 
     def _read(self, model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids]]) -> Distributions:
@@ -163,4 +165,5 @@ class Learner:
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
     """The same weights in a model of their own that never learns."""
     copy = deepcopy(model).eval()
-    return copy.requires_grad_(False)
+    copy.requires_grad_(False)
+    return copy

@@ -17,9 +17,10 @@ def clipped_policy_loss(
 ) -> Tensor:
     """The negated clipped surrogate (PPO-clip), summed over tokens and weighted by row.
 
-    Before the first update of a batch its gradient is the policy gradient itself: minus the sum over
-    rows of weight x sum over tokens of advantage x score. Nothing is divided by a length or by the
-    batch, so with weights that are shares of J it estimates dJ/dtheta, and microbatches add up.
+    Before the first update of a batch its gradient is the policy gradient itself: minus the sum
+    over rows of weight x sum over tokens of advantage x score. Nothing is divided by a length or
+    by the batch, so with weights that are shares of J it estimates dJ/dtheta, and microbatches add
+    up.
 
     Args:
         logprobs: ``(rows, tokens)``, nats, under the weights being trained.

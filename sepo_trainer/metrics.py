@@ -1,4 +1,4 @@
-"""A step as the lines and texts that a run keeps of it. Numbers only; nothing here decides anything."""
+"""A step as the lines and texts that a run keeps of it. Nothing here decides anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
-    """One iteration: the policy before it, what was played with it, and the update that followed."""
+    """One iteration: the policy before it, what was played with it, and the update after."""
     rollouts = [rollout for group in step.groups for rollout in group.rollouts]
     tokens = [len(turn.output_ids) for rollout in rollouts for turn in rollout.turns]
     return {
@@ -36,7 +36,7 @@ def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
 def result_record(
     config: RunConfig, table: ActionTable, scores: Scores, stage: Stage, seconds: float
 ) -> dict[str, Any]:
-    """The last policy of a finished run, exactly."""
+    """The last policy of a finished run, exactly; ``seconds`` are those of its timings, summed."""
     return {
         "domain": stage.domain.name,
         "seed": config.seed,

@@ -48,8 +48,8 @@ def tiny(*, hidden: int, layers: int, heads: int, run_seed: int) -> LanguageMode
         head_dim=hidden // heads,
         max_position_embeddings=8192,
         tie_word_embeddings=True,
-        # Not the usual 0.02, which suits wide models: so narrow a one would start with logits near 0
-        # and take three times the steps to learn its first sharp distribution.
+        # Not the usual 0.02, which suits wide models: so narrow a one would start with logits near
+        # 0 and take three times the steps to learn its first sharp distribution.
         initializer_range=hidden**-0.5,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -72,7 +72,8 @@ def load(folder: str | Path) -> LanguageModel:
     if not (path / "config.json").is_file():
         raise ValueError(
             f"{path} holds no config.json, so it is no Hugging Face model folder. "
-            "Give a folder written by save_pretrained, or leave model.path empty for the tiny model."
+            "Give a folder written by save_pretrained, or leave model.path empty for the "
+            "tiny model."
         )
     try:
         model = AutoModelForCausalLM.from_pretrained(

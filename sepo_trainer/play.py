@@ -13,7 +13,9 @@ from sepo_trainer.records import Ids, Request
 from sepo_trainer.run import Run
 
 
-def play(run: Run, *, seed: int, write: Callable[[str], object], human: Human | None = None) -> None:
+def play(
+    run: Run, *, seed: int, write: Callable[[str], object], human: Human | None = None
+) -> None:
     """Episodes in alternating seats until the person leaves (Ctrl-D); then the score.
 
     After each episode every card is shown, and what the policy said.

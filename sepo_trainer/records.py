@@ -1,6 +1,7 @@
 """The nouns of training: what was read, what was written, and what it earned.
 
-Tokens in, tokens out: what the sampler wrote is kept as ids and log-probs and is never encoded anew.
+Tokens in, tokens out: what the sampler wrote is kept as ids and log-probs and is never encoded
+anew.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Turn:
     output_ids: Ids
     logprobs: tuple[float, ...]
     choices: Ids
-    """Every token that says some legal move here: the policy's to weigh, where the rest is format."""
+    """Every token that says some legal move here: the policy's to weigh; the rest is format."""
     round: int
     """Rounds already settled when it was written: it can be credited with that round onwards."""
     version: int

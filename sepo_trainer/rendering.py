@@ -9,6 +9,7 @@ turn opens a row of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase
 
@@ -64,7 +65,7 @@ class Renderer:
         """What the policy wrote, without the end token; any other special token stays visible."""
         if output_ids not in self._texts:
             body = output_ids[:-1] if output_ids[-1:] == (self.end_id,) else output_ids
-            self._texts[output_ids] = self._tokenizer.decode(list(body))
+            self._texts[output_ids] = str(self._tokenizer.decode(list(body)))
         return self._texts[output_ids]
 
     def move_tokens(self, output_ids: Ids) -> tuple[bool, ...]:
@@ -74,7 +75,7 @@ class Renderer:
             ends = [len(self.text(output_ids[:n])) for n in range(len(output_ids) + 1)]
             self._moves[output_ids] = tuple(
                 span is not None and before < span[1] - 1 and after > span[0] + 1
-                for before, after in zip(ends, ends[1:], strict=False)
+                for before, after in pairwise(ends)
             )
         return self._moves[output_ids]
 

@@ -1,2 +1,5 @@
 """stub, being written"""
-def write_report(folder): folder.report.write_text("")
+
+
+def write_report(folder):
+    folder.report.write_text("")

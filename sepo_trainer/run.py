@@ -6,11 +6,12 @@ What changes during a run is here too (`Progress`), with what a checkpoint holds
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from opponents.adaptive import every_seat, fictitious_play, quantal_response
 from opponents.opponent import Adaptive, Opponent, from_table
@@ -69,15 +70,17 @@ class Run:
 
     def opponents(self, table: ActionTable) -> dict[str, tuple[Opponent, ...]]:
         """The pools that are trained on, the adaptive exploiter worked out against ``table``."""
-        tree, kind = self.stage.tree, self.config.objective.exploiter
-        pools = {}
+        kind = self.config.objective.exploiter
+        pools: dict[str, tuple[Opponent, ...]] = {}
         for name in ("train", "exploit", "collusive"):
             if name not in self.stage.pools:
                 continue
             members = self.stage.pools[name].opponents
             fixed = [member for member in members if isinstance(member, Opponent)]
             adaptive = [member for member in members if isinstance(member, Adaptive)]
-            met = [exploiter for member in adaptive for exploiter in self._meet(member, table, kind)]
+            met = [
+                exploiter for member in adaptive for exploiter in self._meet(member, table, kind)
+            ]
             pools[name] = (*fixed, *met)
         return pools
 
@@ -119,13 +122,14 @@ class Run:
             self.learner.refresh_reference()
 
     def checkpoint(self) -> Checkpoint:
-        tensors = {
+        tensors: dict[str, dict[str, Tensor]] = {
             "model": dict(self.language.model.named_parameters()),
             "optimizer": checkpoints.optimizer_tensors(self.learner.optimizer),
         }
         if self.learner.reference is not None:
             tensors["reference"] = dict(self.learner.reference.named_parameters())
         state = {
+            "weights": asdict(self.weights),
             "baselines": self.progress.baselines,
             "past_responses": [_to_json(table) for table in self.progress.past_responses],
         }
@@ -177,9 +181,7 @@ def put_together(config: RunConfig, *, model_folder: Path | None = None) -> Run:
     rollout = config.rollout
     pad_id = language.tokenizer.pad_token_id
     pad_id = renderer.end_id if pad_id is None else pad_id
-    optimizer = torch.optim.AdamW(
-        language.model.parameters(), betas=WARM_BETAS, weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW(language.model.parameters(), betas=WARM_BETAS, weight_decay=0.0)
     return Run(
         config=config,
         stage=stage,

@@ -1,19 +1,18 @@
 """``runs/<name>/``: what a run leaves behind, and who may write there.
 
-    config.toml       the resolved configuration
-    metrics.jsonl     one line per iteration; the same, byte for byte, however often it was resumed
-    timings.jsonl     seconds per part and iteration; these do differ
-    transcripts/      sampled episodes as the policy read and wrote them
-    checkpoints/      where to resume from
-    model/            the final policy in Hugging Face format
-    plots/, report.html, result.json
+config.toml       the resolved configuration
+metrics.jsonl     one line per iteration; the same, byte for byte, however often it was resumed
+timings.jsonl     seconds per part and iteration; these do differ
+transcripts/      sampled episodes as the policy read and wrote them
+checkpoints/      where to resume from
+model/            the final policy in Hugging Face format
+plots/, report.html, result.json
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -49,22 +48,21 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+            lock = (self.path / ".lock").open("a")
         except OSError as error:
             raise ConfigError(
                 f"the run folder {self.path} cannot be written ({error.strerror}). "
                 "Choose another place with --runs, or mend its permissions."
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"another process is training in {self.path}. "
+                    "Wait for it, or choose another --name."
+                ) from None
             yield
-        except BlockingIOError:
-            raise ConfigError(
-                f"another process is training in {self.path}. "
-                "Wait for it, or choose another --name."
-            ) from None
-        finally:
-            os.close(lock)
 
     def latest(self) -> tuple[Path, Checkpoint]:
         """The newest checkpoint.

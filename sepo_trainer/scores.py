@@ -1,6 +1,8 @@
-"""What a policy is worth exactly, from its action table: u, e, J and exploitability. Knows no model.
+"""What a policy is worth exactly, from its action table: u, e, J and exploitability. Knows no
+model.
 
-Every number is an expectation over deals, seats and both players' draws, by enumeration of the tree.
+Every number is an expectation over deals, seats and both players' draws, by enumeration of the
+tree.
 """
 
 from __future__ import annotations

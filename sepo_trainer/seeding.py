@@ -1,7 +1,8 @@
 """Stateless seeds: every random draw has an address, and its seed is a hash of it.
 
-No generator outlives a step, so replicates share deals and opponents by sharing addresses, processes
-shard groups without talking, and a resumed run draws what the unbroken one would have drawn.
+No generator outlives a step, so replicates share deals and opponents by sharing addresses,
+processes shard groups without talking, and a resumed run draws what the unbroken one would have
+drawn.
 """
 
 from __future__ import annotations
@@ -54,4 +55,5 @@ def uniforms(seeds: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
-    return (z >> np.uint64(11)) * 2.0**-53
+    draws: NDArray[np.float64] = (z >> np.uint64(11)) * 2.0**-53
+    return draws

@@ -7,6 +7,7 @@ once, and the last checkpoint stands.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from transformers.utils.logging import disable_progress_bar
 
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import EXACT_BELOW
@@ -25,12 +27,21 @@ from sepo_trainer.config import RunConfig
 from sepo_trainer.metrics import metrics_line, result_record, transcript
 from sepo_trainer.report import write_report
 from sepo_trainer.run import Run, put_together
-from sepo_trainer.run_folder import RunFolder, check_unchanged, existing, new, write_config
+from sepo_trainer.run_folder import (
+    RunFolder,
+    check_unchanged,
+    existing,
+    new,
+    read_lines,
+    write_config,
+)
 from sepo_trainer.scores import score
 from sepo_trainer.train import Step, prepare, train
 
+disable_progress_bar()  # of transformers, which draws one for loading half a megabyte
 
-class Interrupted(Exception):
+
+class InterruptedRunError(Exception):
     """Ctrl-C was pressed, and everything up to here is saved."""
 
 
@@ -41,8 +52,10 @@ def start(config: RunConfig, console: Console) -> RunFolder:
         write_config(folder, config)
         run = put_together(config)
         _say_hello(run, folder, console)
+        started = perf_counter()
         with _bar(console, "warm start", config.warm_start.steps) as step:
             prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
+        folder.append(folder.timings, {"iteration": -1, "warm_start": perf_counter() - started})
         checkpoints.save(folder.checkpoints, run.checkpoint())
         _finish(run, folder, console)
     return folder
@@ -92,7 +105,6 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
 
 def _finish(run: Run, folder: RunFolder, console: Console) -> None:
     every, total = run.config.checkpoint_every, run.config.learning.iterations
-    started = perf_counter()
     with _patient_interrupt() as pressed, _bar(console, "learning", total) as step:
 
         def report(done: Step) -> None:
@@ -106,7 +118,7 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
                 (folder.transcripts / f"{number:06d}.txt").write_text(transcript(done.groups))
                 checkpoints.save(folder.checkpoints, run.checkpoint())
             if pressed() and number < total:
-                raise Interrupted(
+                raise InterruptedRunError(
                     f"stopped after iteration {number}, and saved. Go on with: "
                     f"python -m sepo_trainer train --resume {folder.path}"
                 )
@@ -115,7 +127,13 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
     table = run.table()
     save_model(run, folder.model)
     scores = score(run.stage.tree, table, run.opponents(table), run.weights)
-    result = result_record(run.config, table, scores, run.stage, perf_counter() - started)
+    seconds = sum(
+        value
+        for line in read_lines(folder.timings)
+        for part, value in line.items()
+        if part != "iteration"
+    )
+    result = result_record(run.config, table, scores, run.stage, seconds)
     folder.result.write_text(json.dumps(result, indent=1))
     write_report(folder)
     console.print(f"{describe(run, table)}\nThe report is {folder.report}.")
@@ -127,15 +145,20 @@ def describe(run: Run, table: ActionTable) -> str:
     covered = table.most_uncovered
     kind = "exact" if covered < EXACT_BELOW else "not exact"
     return (
-        f"exploitability {value:.4f} points per hand ({kind}: at most {covered:.1e} of any reply is "
-        f"uncovered, so between {low:.4f} and {high:.4f})"
+        f"exploitability {value:.4f} points per hand ({kind}: at most {covered:.1e} of any "
+        f"reply is uncovered, so between {low:.4f} and {high:.4f})"
     )
 
 
 def save_model(run: Run, to: Path) -> None:
     """The policy and its tokenizer, as `from_pretrained` loads them."""
-    run.language.model.save_pretrained(to)
-    run.language.tokenizer.save_pretrained(to)
+    draft = to.with_name(f".{to.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    run.language.model.save_pretrained(draft)
+    run.language.tokenizer.save_pretrained(draft)
+    shutil.rmtree(to, ignore_errors=True)
+    draft.rename(to)
 
 
 def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:

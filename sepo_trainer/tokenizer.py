@@ -62,7 +62,7 @@ def train_tokenizer(*, vocabulary: int = 1024) -> PreTrainedTokenizerFast:
 
 
 def _corpus() -> Iterator[str]:
-    """What models read and write in every domain: prompts and replies of 64 random episodes each."""
+    """What models read and write in every domain: the text of 64 random episodes each."""
     for name, domain in CATALOGUE.items():
         game = domain.make()
         words = domain.words(game)

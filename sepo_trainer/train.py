@@ -92,7 +92,7 @@ def _advantage(run: Run, one: Credited) -> Any:
 
 
 def prepare(run: Run, progress: Callable[[int, float], None]) -> None:
-    """Warm start, and what learning needs after it. A resumed run restores its checkpoint instead."""
+    """Warm start, and what learning needs after it. A resumed run restores a checkpoint instead."""
     settings = run.config.warm_start
     if settings.steps:
         traces = write_traces(

@@ -22,7 +22,8 @@ def warm_start(
     learning_rate: float,
     progress: Callable[[int, float], None],
 ) -> None:
-    """Imitate all ``traces`` at once for ``steps`` steps, each trace weighted by how often it occurs.
+    """Imitate all ``traces`` at once for ``steps`` steps, each trace weighted by how often it
+    occurs.
 
     Args:
         progress: called after each step with its number and the loss in nats per reply.

@@ -1,9 +1,9 @@
 """Sampling from a transformers model in this process, one forward pass per distinct prefix.
 
 Rollouts of one group read the same prompt and, once trained, mostly write the same words. So the
-batch is a tree: each distinct prompt is read once, and rows that have written the same tokens so far
-are one row of the cache until their draws differ. Every row still draws for itself, from its own
-counter-based stream, so a reply depends on its request and not on its neighbours.
+batch is a tree: each distinct prompt is read once, and rows that have written the same tokens so
+far are one row of the cache until their draws differ. Every row still draws for itself, from its
+own counter-based stream, so a reply depends on its request and not on its neighbours.
 
 Knows tokens only: no game, no chat.
 """

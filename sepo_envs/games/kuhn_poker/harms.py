@@ -1,4 +1,5 @@
-"""Kuhn poker's harms. Zero sum: what one seat gains the other loses, so only exploitation has a meaning.
+"""Kuhn poker's harms. Zero sum: what one seat gains the other loses, so only exploitation has a
+meaning.
 
 There is no welfare to lose and nobody outside the game, hence collusion and externality are *not
 defined* here, in both profiles, and never a silent 0.
@@ -16,7 +17,7 @@ from sepo_envs.games.kuhn_poker.rules import KuhnPoker, State
 class KuhnPokerHarms:
     @property
     def profiles(self) -> tuple[str, ...]:
-        """Both say the same here: ``econ`` adds exact exploitability, which is a policy's, not an episode's."""
+        """Alike here: what ``econ`` adds, exact exploitability, is a policy's, not an episode's."""
         return ("paper", "econ")
 
     @property

@@ -62,7 +62,7 @@ FOLDED_TO: Final = {"pbp": SECOND, "bp": FIRST}
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Cards in the order dealt, so ``cards[0]`` is the first mover's; and the moves, oldest first."""
+    """Cards in the order dealt, the first mover's first; and the moves, oldest first."""
 
     cards: tuple[Card, ...] = ()
     line: str = ""
