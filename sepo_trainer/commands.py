@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
 from opponents.opponent import OpponentError
-from sepo_trainer.config import ConfigError, RunConfig, explain, read_toml, to_toml
+from sepo_trainer.config import ConfigError, RunConfig, override, read_toml, to_toml
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -128,34 +129,37 @@ def _use(command: str, rest: list[str], console: Console) -> int:
 
 def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namespace]:
     """Defaults, then ``--config``, then the command line; and the options that are no settings."""
-    import tyro
-    from pydantic import ValidationError
-
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
+    parser.add_argument("-h", "--help", action="store_true")
     if command == "train":
         parser.add_argument("--resume", nargs="?", const="", default=None)
     if command == "warm-start":
         parser.add_argument("--to", type=Path, default=Path("models/warm-start"))
     given, overrides = parser.parse_known_args(rest)
     given.overrides = bool(overrides or given.config)
-    default = read_toml(given.config) if given.config else RunConfig()
+    if given.help:
+        _print_settings(command)
+    config = read_toml(given.config) if given.config else RunConfig()
+    return override(config, overrides), given
+
+
+def _print_settings(command: str) -> NoReturn:
+    """Every setting with its default and its docstring; ends the program."""
+    import tyro
+
     extra = {
         "train": "Also: --config FILE (TOML), --resume [RUN] (the newest run without a name).",
         "warm-start": "Also: --config FILE (TOML), --to FOLDER (default models/warm-start).",
         "config": "Also: --config FILE (TOML).",
     }[command]
-    try:
-        config = tyro.cli(
-            RunConfig,
-            prog=f"python -m sepo_trainer {command}",
-            description=f"{command}: {extra} Settings and their defaults:",
-            args=overrides,
-            default=default,
-        )
-    except ValidationError as error:
-        raise ConfigError(f"command line: {explain(error)}") from error
-    return config, given
+    tyro.cli(
+        RunConfig,
+        prog=f"python -m sepo_trainer {command}",
+        description=f"{extra} Options of the rules: --game.options.hands 6. All settings:",
+        args=["--help"],
+    )
+    raise AssertionError("--help ends the program")
 
 
 def _run_path(name: str, config: RunConfig) -> Path:

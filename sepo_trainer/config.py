@@ -8,6 +8,7 @@ embedded tiny model on Kuhn poker on a CPU.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -198,6 +199,47 @@ def read_toml(path: Path) -> RunConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
     return build(tree, source=str(path))
+
+
+def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
+    """``config`` with ``--section.setting value`` (or ``=value``) from the command line.
+
+    Values are read as TOML where they are TOML, else as text; dashes in names are underscores.
+
+    >>> override(RunConfig(), ["--learning.clip", "0.1", "--name=trial"]).learning.clip
+    0.1
+
+    Raises:
+        ConfigError: a setting is unknown, has no value, or an impossible one.
+    """
+    tree = config.model_dump(exclude_none=True)
+    waiting = list(arguments)
+    while waiting:
+        flag, equals, text = waiting.pop(0).partition("=")
+        if not flag.startswith("--"):
+            raise ConfigError(
+                f"command line: {flag!r} belongs to no setting. Settings are written --name value; "
+                "--help lists them."
+            )
+        if not equals:
+            if not waiting:
+                raise ConfigError(f"command line: {flag} is followed by no value.")
+            text = waiting.pop(0)
+        *sections, leaf = flag.removeprefix("--").replace("-", "_").split(".")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"command line: {flag} names a setting inside a single value.")
+        node[leaf] = _toml_value(text)
+    return build(tree, source="command line")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return None if text == "None" else text
 
 
 def build(tree: dict[str, Any], *, source: str) -> RunConfig:

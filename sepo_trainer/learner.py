@@ -164,6 +164,7 @@ class Learner:
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
     """The same weights in a model of their own that never learns."""
-    copy = deepcopy(model).eval()
+    copy: PreTrainedModel = deepcopy(model)
+    copy.eval()
     copy.requires_grad_(False)
     return copy

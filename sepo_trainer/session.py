@@ -48,9 +48,9 @@ class InterruptedRunError(Exception):
 def start(config: RunConfig, console: Console) -> RunFolder:
     """Train a new run to its end."""
     folder = new(config)
+    run = put_together(config)  # before anything is written: a bad setting leaves nothing behind
     with folder.held():
         write_config(folder, config)
-        run = put_together(config)
         _say_hello(run, folder, console)
         started = perf_counter()
         with _bar(console, "warm start", config.warm_start.steps) as step:
