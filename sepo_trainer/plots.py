@@ -37,7 +37,7 @@ INK, MUTED, GRID, BAND, SURFACE = (
 )
 SERIES: Final = [light for name, (light, _) in COLORS.items() if name.startswith("series")]
 
-STYLE: Final[dict[str, Any]] = {
+STYLE: Final[Any] = {  # as a dict, it would have to name matplotlib's own list of keys
     "font.size": 10.5,
     "font.family": "sans-serif",
     "text.color": INK,
@@ -118,7 +118,7 @@ def exploitability(
     top = max(*values, *high.values, uniform or 0.0)
     positive = values[values > 0]
     floor = min(positive.min() if len(positive) else top, top) / 2.5 or 1e-6
-    _logarithmic(axes, floor, max(top, floor * 10) * 1.6)
+    _logarithmic(axes, floor, max(top, floor * 10) * 1.6, subs=(1, 2, 5))
     axes.fill_between(
         curve.iterations,
         np.maximum(low.values, floor),
@@ -185,7 +185,7 @@ def gauges(panels: Sequence[Gauge], *, columns: int, width: float) -> Figure:
     """One number per panel, each on a scale of its own."""
     rows = -(-len(panels) // columns)
     figure = Figure(
-        figsize=(width, 0.5 + (1.4 if columns == 1 else 1.6) * rows), layout="constrained"
+        figsize=(width, 0.5 + (1.45 if columns == 1 else 1.6) * rows), layout="constrained"
     )
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
@@ -219,7 +219,7 @@ def gauges(panels: Sequence[Gauge], *, columns: int, width: float) -> Figure:
 
 def against(curves: Mapping[str, Curve], *, unit: str, width: float) -> Figure:
     """The policy's payoff against each opponent, named at the end of its line."""
-    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    figure = Figure(figsize=(width, 4.2), layout="constrained")
     axes = figure.subplots()
     axes.axhline(0, color=MUTED, linewidth=1)
     for index, curve in enumerate(curves.values()):
@@ -313,20 +313,20 @@ def _reference(axes: Axes, value: float, name: str) -> None:
         ha="right",
         color=MUTED,
         fontsize=9.5,
+        bbox={"facecolor": SURFACE, "linewidth": 0, "pad": 0.5},
     )
 
 
-def _logarithmic(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic axis that says 0.05, not a power of ten, while it spans few of them."""
+def _logarithmic(axes: Axes, low: float, high: float, *, subs: tuple[int, ...] = (1,)) -> None:
+    """A logarithmic axis that says 0.05, not a power of ten; ``subs`` while there is room."""
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    decades = np.log10(high / low)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+    axes.yaxis.set_major_locator(LogLocator(subs=subs if high / low < 500 else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _iterations(axes: Axes, iterations: Sequence[float], *, named: bool = True) -> None:
+def _iterations(axes: Axes, iterations: Sequence[float] | Floats, *, named: bool = True) -> None:
     """The shared axis: updates done."""
     first, last = iterations[0], iterations[-1]
     axes.set_xlim(first, last) if last > first else axes.set_xlim(first - 0.5, first + 0.5)

@@ -9,6 +9,7 @@ turn opens a row of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase
@@ -17,6 +18,8 @@ from sepo_envs.protocol import Message
 from sepo_envs.replies import answer_span
 from sepo_trainer.records import Ids
 
+REMEMBERED = 2**15
+"""Most entries of each memory; beyond it the longest unused one goes."""
 STAND_IN = "REPLY"
 """Stands where a reply will be, to find out what the template writes around it."""
 
@@ -26,21 +29,19 @@ class Renderer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
-        self._prompts: dict[tuple[Message, ...], Ids] = {}
-        self._between: dict[tuple[tuple[Message, ...], bool], Ids | None] = {}
-        self._texts: dict[Ids, str] = {}
-        self._moves: dict[Ids, tuple[bool, ...]] = {}
-        self._choices: dict[tuple[str, ...], Ids] = {}
         self.end_id: int = tokenizer.eos_token_id
+        remember = lru_cache(maxsize=REMEMBERED)
+        self._prompt = remember(self._encode_chat)
+        self._between = remember(self._encode_between)
+        self._decoded = remember(self._decode)
+        self._inside = remember(self._inside_brackets)
+        self._choices = remember(self._inside_any)
 
-    def prompt(self, messages: Sequence[Message]) -> Ids:
+    def prompt(self, messages: tuple[Message, ...]) -> Ids:
         """The ids of a whole chat, ending with the header that opens the assistant's reply."""
-        key = tuple(messages)
-        if key not in self._prompts:
-            self._prompts[key] = self._encode(self._text(key, ask=True))
-        return self._prompts[key]
+        return self._prompt(messages)
 
-    def extend(self, held: Ids, messages: Sequence[Message]) -> Ids | None:
+    def extend(self, held: Ids, messages: tuple[Message, ...]) -> Ids | None:
         """``held`` (prompt and reply so far) continued to the next question, or None.
 
         Args:
@@ -51,10 +52,7 @@ class Renderer:
             ids that begin with ``held``, letter for letter; None where the template changes what
             came before, so that the next question needs a prompt of its own.
         """
-        key = (tuple(messages), held[-1] == self.end_id)
-        if key not in self._between:
-            self._between[key] = self._text_between(*key)
-        between = self._between[key]
+        between = self._between(messages, held[-1] == self.end_id)
         return None if between is None else held + between
 
     def reply(self, text: str) -> Ids:
@@ -63,52 +61,62 @@ class Renderer:
 
     def text(self, output_ids: Ids) -> str:
         """What the policy wrote, without the end token; any other special token stays visible."""
-        if output_ids not in self._texts:
-            body = output_ids[:-1] if output_ids[-1:] == (self.end_id,) else output_ids
-            self._texts[output_ids] = str(self._tokenizer.decode(list(body)))
-        return self._texts[output_ids]
+        return self._decoded(output_ids)
 
     def move_tokens(self, output_ids: Ids) -> tuple[bool, ...]:
         """Which of the written tokens say the move: those inside the last pair of brackets."""
-        if output_ids not in self._moves:
-            span = answer_span(self.text(output_ids))
-            ends = [len(self.text(output_ids[:n])) for n in range(len(output_ids) + 1)]
-            self._moves[output_ids] = tuple(
-                span is not None and before < span[1] - 1 and after > span[0] + 1
-                for before, after in pairwise(ends)
-            )
-        return self._moves[output_ids]
+        return self._inside(output_ids)
 
     def choices(self, bare_replies: tuple[str, ...]) -> Ids:
-        """Every token that stands inside the brackets of one of ``bare_replies``."""
-        if bare_replies not in self._choices:
-            replies = [self.reply(text) for text in bare_replies]
-            found = {
-                token
-                for ids in replies
-                for token, inside in zip(ids, self.move_tokens(ids), strict=True)
-                if inside
-            }
-            self._choices[bare_replies] = tuple(sorted(found))
-        return self._choices[bare_replies]
+        """Every token that stands inside the brackets of one of ``bare_replies``, sorted."""
+        return self._choices(bare_replies)
 
-    def _text_between(self, messages: tuple[Message, ...], ended: bool) -> Ids | None:
+    def _inside_any(self, bare_replies: tuple[str, ...]) -> Ids:
+        replies = [self.reply(text) for text in bare_replies]
+        inside = {
+            token
+            for ids in replies
+            for token, chosen in zip(ids, self.move_tokens(ids), strict=True)
+            if chosen
+        }
+        return tuple(sorted(inside))
+
+    def _inside_brackets(self, output_ids: Ids) -> tuple[bool, ...]:
+        span = answer_span(self.text(output_ids))
+        if span is None:
+            return (False,) * len(output_ids)
+        ends = [len(self.text(output_ids[:n])) for n in range(len(output_ids) + 1)]
+        return tuple(
+            before < span[1] - 1 and after > span[0] + 1 for before, after in pairwise(ends)
+        )
+
+    def _encode_between(self, messages: tuple[Message, ...], ended: bool) -> Ids | None:
+        """The ids from the end of the last reply to the header of the next; None if there are none.
+
+        Args:
+            ended: the reply closes with the end token, which the template would write again.
+        """
         asked, after = messages[:-2], messages[-1]
         stand_in = (*asked, Message("assistant", STAND_IN))
         before = self._text(asked, ask=True)
         whole = self._text((*stand_in, after), ask=True)
         closed = self._text(stand_in, ask=False)
-        if not (whole.startswith(before) and whole[len(before) :].startswith(STAND_IN)):
-            return None
-        if not whole.startswith(closed):
+        if not (whole.startswith(before + STAND_IN) and whole.startswith(closed)):
             return None
         between = whole[len(before) + len(STAND_IN) :]
-        end = self._tokenizer.eos_token
-        if ended and isinstance(end, str):
+        if ended:
+            end = str(self._tokenizer.eos_token)
             if not between.startswith(end):
                 return None
             between = between[len(end) :]
         return self._encode(between)
+
+    def _encode_chat(self, messages: tuple[Message, ...]) -> Ids:
+        return self._encode(self._text(messages, ask=True))
+
+    def _decode(self, output_ids: Ids) -> str:
+        body = output_ids[:-1] if output_ids[-1:] == (self.end_id,) else output_ids
+        return str(self._tokenizer.decode(list(body)))
 
     def _text(self, messages: Sequence[Message], *, ask: bool) -> str:
         chat = [message._asdict() for message in messages]

@@ -84,6 +84,14 @@ class Run:
             pools[name] = (*fixed, *met)
         return pools
 
+    def met_in_training(
+        self, opponents: Mapping[str, tuple[Opponent, ...]]
+    ) -> Mapping[str, tuple[Opponent, ...]]:
+        """The pools that the arm needs episodes of; ``reward_only`` learns from train alone."""
+        if self.config.objective.penalty_credit == "reward_only":
+            return {"train": opponents["train"]}
+        return opponents
+
     def _meet(self, member: Adaptive, table: ActionTable, kind: str) -> list[Opponent]:
         tree = self.stage.tree
         if kind == "best_response":

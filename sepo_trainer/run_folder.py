@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sepo_trainer import checkpoint as checkpoints
-from sepo_trainer.checkpoint import Checkpoint, CheckpointError
+from sepo_trainer.checkpoint import Checkpoint
 from sepo_trainer.config import ConfigError, RunConfig, differences, read_toml, to_toml
 
 
@@ -64,19 +64,14 @@ class RunFolder:
                 ) from None
             yield
 
-    def latest(self) -> tuple[Path, Checkpoint]:
-        """The newest checkpoint.
+    def latest(self) -> tuple[Path, Checkpoint] | None:
+        """The newest checkpoint and where it lies; None before the first.
 
         Raises:
-            CheckpointError: there is none, or it is damaged.
+            CheckpointError: it is damaged.
         """
         found = checkpoints.checkpoints(self.checkpoints)
-        if not found:
-            raise CheckpointError(
-                f"{self.path} holds no checkpoint yet: the run ended before its first one. "
-                "Start it again without --resume and with another --name, or delete the folder."
-            )
-        return found[-1], checkpoints.load(found[-1])
+        return (found[-1], checkpoints.load(found[-1])) if found else None
 
     def append(self, path: Path, record: dict[str, Any]) -> None:
         """One JSON line."""

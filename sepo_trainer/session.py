@@ -23,6 +23,7 @@ from transformers.utils.logging import disable_progress_bar
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import EXACT_BELOW
 from sepo_trainer import checkpoint as checkpoints
+from sepo_trainer.checkpoint import CheckpointError
 from sepo_trainer.config import RunConfig
 from sepo_trainer.metrics import metrics_line, result_record, transcript
 from sepo_trainer.report import write_report
@@ -52,17 +53,13 @@ def start(config: RunConfig, console: Console) -> RunFolder:
     with folder.held():
         write_config(folder, config)
         _say_hello(run, folder, console)
-        started = perf_counter()
-        with _bar(console, "warm start", config.warm_start.steps) as step:
-            prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
-        folder.append(folder.timings, {"iteration": -1, "warm_start": perf_counter() - started})
-        checkpoints.save(folder.checkpoints, run.checkpoint())
+        _warm_start(run, folder, console)
         _finish(run, folder, console)
     return folder
 
 
 def resume(path: Path, asked: RunConfig | None, console: Console) -> RunFolder:
-    """Go on with the run in ``path`` from its last checkpoint.
+    """Go on with the run in ``path`` from its last checkpoint, or from the start before the first.
 
     Args:
         asked: settings given beside ``--resume``; they must be those of the run.
@@ -70,12 +67,16 @@ def resume(path: Path, asked: RunConfig | None, console: Console) -> RunFolder:
     folder, config = existing(path)
     if asked is not None:
         check_unchanged(config, asked, path=path)
+    run = put_together(config)
     with folder.held():
-        source, saved = folder.latest()
-        run = put_together(config)
-        run.restore(saved, source=source)
-        folder.rewind(saved.iteration)
-        console.print(f"resuming {folder.path} at iteration {saved.iteration}")
+        saved = folder.latest()
+        folder.rewind(saved[1].iteration if saved else -1)
+        if saved is None:
+            console.print(f"{folder.path} has no checkpoint yet, so it starts anew")
+            _warm_start(run, folder, console)
+        else:
+            run.restore(saved[1], source=saved[0])
+            console.print(f"resuming {folder.path} at iteration {run.progress.iteration}")
         _finish(run, folder, console)
     return folder
 
@@ -88,9 +89,14 @@ def reopen(path: Path) -> tuple[RunFolder, Run]:
         CheckpointError: it has saved nothing yet, or its checkpoint is damaged.
     """
     folder, config = existing(path)
-    source, saved = folder.latest()
+    saved = folder.latest()
+    if saved is None:
+        raise CheckpointError(
+            f"{path} has no checkpoint yet, so there is no policy in it. "
+            f"Let it run first: python -m sepo_trainer train --resume {path}"
+        )
     run = put_together(config)
-    run.restore(saved, source=source)
+    run.restore(saved[1], source=saved[0])
     return folder, run
 
 
@@ -101,6 +107,14 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
     console.print(f"{describe(run, run.table())}\nThe model is in {to}.")
+
+
+def _warm_start(run: Run, folder: RunFolder, console: Console) -> None:
+    started = perf_counter()
+    with _bar(console, "warm start", run.config.warm_start.steps) as step:
+        prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
+    folder.append(folder.timings, {"iteration": -1, "warm_start": perf_counter() - started})
+    checkpoints.save(folder.checkpoints, run.checkpoint())
 
 
 def _finish(run: Run, folder: RunFolder, console: Console) -> None:

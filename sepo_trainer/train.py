@@ -41,7 +41,8 @@ def train(run: Run, report: Callable[[Step], None]) -> None:
         scores = score(run.stage.tree, table, opponents, run.weights)
         clock.append(perf_counter())
 
-        groups = run.arena.play(run.sampler, opponents, iteration=progress.iteration)
+        met = run.met_in_training(opponents)
+        groups = run.arena.play(run.sampler, met, iteration=progress.iteration)
         clock.append(perf_counter())
 
         rows, group_stats = learnable(run, groups, scores)

@@ -1,0 +1,188 @@
+"""What the benchmarks' command lines share: run settings beside their own options, and plain errors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records import RESULTS, GameId, RecordError, Setting
+from sepo_envs.catalogue import domain
+from sepo_trainer.config import ConfigError, RunConfig, override, read_toml
+
+RUNS = Path("runs/benchmarks")
+NOT_SETTINGS = ("seed", "name", "runs")
+"""What says where a run lies and which of the seeds it is; the benchmark chooses these."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class BenchmarkError(ValueError):
+    """A benchmark cannot be run as asked; the message says why and how to mend it."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C; what is finished stands."""
+
+
+def guarded(command: Callable[[Sequence[str]], None], name: str) -> int:
+    """Run ``command`` on this process's arguments; the exit status: 0, 2 for misuse, 130 for Ctrl-C.
+
+    Args:
+        name: of the module, for messages.
+    """
+    try:
+        command(sys.argv[1:])
+    except (BenchmarkError, RecordError, ConfigError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Interrupted) as stopped:
+        said = str(stopped) or "stopped; nothing was recorded. Run it again to go on."
+        print(f"{name}: {said}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser(module: str, description: str, *, seeds: bool = True) -> argparse.ArgumentParser:
+    """The options that every benchmark of training has."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog="Every setting of a run can be given too, as in --learning.iterations 100; "
+        "`python -m sepo_trainer train --help` lists them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if seeds:
+        made.add_argument(
+            "--seeds", type=at_least(1), default=5, metavar="N", help="how many (%(default)s)"
+        )
+        made.add_argument(
+            "--first-seed", type=at_least(0), default=0, metavar="S", help="(%(default)s)"
+        )
+        made.add_argument(
+            "--jobs",
+            type=at_least(1),
+            default=1,
+            metavar="N",
+            help="trainings at once (%(default)s); more than one makes their times longer, "
+            "and the record says so",
+        )
+    made.add_argument("--config", type=Path, metavar="FILE", help="settings of the run, as TOML")
+    made.add_argument(
+        "--runs", type=Path, default=RUNS, metavar="DIR", help="for run folders (%(default)s)"
+    )
+    made.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help="for records (benchmarks/results)",
+    )
+    return made
+
+
+def at_least(smallest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.lstrip("-").isdigit() or int(text) < smallest:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {smallest} up")
+        return int(text)
+
+    return number
+
+
+def record_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot be a file's name: use letters, digits, '.', '_' and '-'"
+        )
+    return text
+
+
+def parse(
+    made: argparse.ArgumentParser, arguments: Sequence[str]
+) -> tuple[argparse.Namespace, RunConfig]:
+    """The benchmark's own options, and the run's settings from the rest.
+
+    Raises:
+        ConfigError: a setting is unknown or impossible.
+        BenchmarkError: a setting is given that the benchmark chooses itself.
+    """
+    given, overrides = made.parse_known_args(arguments)
+    return given, settings(overrides, file=given.config)
+
+
+def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig:
+    """The run's settings: defaults, then ``file``, then ``overrides`` such as ``--a.b value``."""
+    config = override(read_toml(file) if file else RunConfig(), overrides)
+    chosen = [key for key in changed(config, keep=NOT_SETTINGS) if key in NOT_SETTINGS]
+    if chosen:
+        raise BenchmarkError(
+            f"{chosen[0]!r} is chosen by the benchmark itself, so it cannot be a setting here. "
+            "Use --seeds and --first-seed, --name, and --runs DIR."
+        )
+    return config
+
+
+def changed(config: RunConfig, *, keep: Sequence[str] = ()) -> dict[str, Setting]:
+    """The settings that differ from the defaults, as ``a.b``, without seed and places.
+
+    >>> changed(RunConfig.model_validate({"seed": 3, "learning": {"iterations": 7}}))
+    {'learning.iterations': 7}
+    """
+    default, ours = _flat(RunConfig()), _flat(config)
+    hidden = set(NOT_SETTINGS) - set(keep)
+    return {
+        key: value for key, value in ours.items() if value != default[key] and key not in hidden
+    }
+
+
+def config_digest(config: RunConfig) -> str:
+    """Of every setting, defaults included, but for seed and places."""
+    tree = config.model_dump(mode="json", exclude=set(NOT_SETTINGS))
+    return sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+
+def command(module: str, config: RunConfig, *options: str) -> str:
+    """The command line that measures the same again, from the root of a checkout.
+
+    >>> command("benchmarks.speed", RunConfig(), "--step")
+    'python -m benchmarks.speed --step'
+    """
+    words = ["python", "-m", module, *options]
+    for key, value in changed(config).items():
+        pairs = (
+            {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+        )
+        words += [word for name, one in pairs.items() for word in (f"--{name}", _toml(one))]
+    return shlex.join(words)
+
+
+def game_id(config: RunConfig) -> GameId:
+    found = domain(config.game.name)
+    return GameId(id=found.name, version=found.version)
+
+
+def _toml(value: Setting) -> str:
+    """As `override` reads it back."""
+    return str(value) if isinstance(value, str | None) else json.dumps(value)
+
+
+def _flat(tree: RunConfig) -> dict[str, Setting]:
+    """Dotted keys; the game's options stay one value."""
+    found: dict[str, Setting] = {}
+
+    def walk(branch: dict[str, Any], prefix: str) -> None:
+        for key, value in branch.items():
+            if isinstance(value, dict) and prefix + key != "game.options":
+                walk(value, f"{prefix}{key}.")
+            else:
+                found[prefix + key] = value
+
+    walk(tree.model_dump(mode="json"), "")
+    return found

@@ -1,0 +1,366 @@
+"""How fast the parts are, on one thread: sampling against `generate`, one GRPO step, one exact score.
+
+``python -m benchmarks.speed`` measures all three on the embedded model after its warm start;
+``--sampler``, ``--step`` and ``--exact`` choose. Everything runs in this process, one part after the
+other, after runs that do not count.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.console import Console
+
+from benchmarks.certificate import certify
+from benchmarks.command_line import (
+    at_least,
+    changed,
+    command,
+    config_digest,
+    game_id,
+    guarded,
+    parse,
+    parser,
+    record_name,
+)
+from benchmarks.progress import watched
+from benchmarks.records import Measure, Record, measure, save
+from benchmarks.training_runs import run_all, study
+from sepo_trainer.config import RunConfig
+
+if TYPE_CHECKING:
+    from sepo_trainer.records import Ids
+    from sepo_trainer.run import Run
+
+BENCHMARK = "speed"
+REPLICATES = 16
+"""Of each distinct prompt: a GRPO group."""
+GAMES = 192
+"""Of the small step: 6 deals, 2 seats, 2 opponents, 8 replicates."""
+PARTS = ("read", "play", "learn")
+
+
+class Timed(NamedTuple):
+    """One batch of replies: what was written and how long it took."""
+
+    seconds: float
+    tokens: int
+    """New ones, up to and including each reply's end token."""
+
+
+class Subject(NamedTuple):
+    """What is measured, as its record's head says it."""
+
+    config: RunConfig
+    name: str
+    reproduce: str
+    started: float
+
+
+def main(arguments: Sequence[str]) -> None:
+    made = parser(f"benchmarks.{BENCHMARK}", (__doc__ or "").strip(), seeds=False)
+    made.add_argument("--sampler", action="store_true", help="tokens per second of sampling")
+    made.add_argument("--step", action="store_true", help="seconds of a GRPO step")
+    made.add_argument("--exact", action="store_true", help="milliseconds of an exact score")
+    made.add_argument("--pairs", type=at_least(1), default=9, help="for --sampler (%(default)s)")
+    made.add_argument("--steps", type=at_least(1), default=20, help="for --step (%(default)s)")
+    made.add_argument("--repeats", type=at_least(1), default=50, help="for --exact (%(default)s)")
+    made.add_argument("--name", type=record_name, help="is added to the records' own names")
+    given, config = parse(made, arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    ending = f"-{given.name}" if given.name else ""
+    everything = not (given.sampler or given.step or given.exact)
+    warm = warm_started(config, given.runs, console)
+
+    def subject(name: str, *options: str) -> Subject:
+        named = [*options, "--name", given.name] if given.name else [*options]
+        line = command(f"benchmarks.{BENCHMARK}", config, *named)
+        return Subject(config, name + ending, line, perf_counter())
+
+    records: list[Record] = []
+    if given.sampler or everything:
+        options = ("--sampler", "--pairs", str(given.pairs))
+        random = config.model_copy(
+            update={"warm_start": config.warm_start.model_copy(update={"steps": 0})}
+        )
+        subjects = {"warm-started": warm} | ({"random": random} if not config.model.path else {})
+        records += [
+            sampler(settings, subject(f"sampler-{weights}", *options), weights, given.pairs)
+            for weights, settings in subjects.items()
+        ]
+    if given.step or everything:
+        records.append(step(warm, subject("step", "--step", "--steps", str(given.steps)), given.steps))
+    if given.exact or everything:
+        options = ("--exact", "--repeats", str(given.repeats))
+        records.append(exact(warm, subject("exact", *options), given.repeats))
+    for record in records:
+        path = save(record, results=given.results)
+        for group, quantities in record.measures.items():
+            for quantity, found in quantities.items():
+                console.print(f"{record.name}: {group}, {quantity}: {_told(found)} {found.unit}")
+        console.print(f"written to {path}")
+    console.print("Now: python -m benchmarks.readme")
+
+
+def warm_started(config: RunConfig, runs: Path, console: Console) -> RunConfig:
+    """``config`` with the warm-started model as its model; warmed up now, unless it is there."""
+    if not config.warm_start.steps:
+        return config
+    place = study(runs, BENCHMARK, config)
+    job = place.warm_start(config, "warm")
+    with watched("warm start", [job], console) as look:
+        run_all([job], at_once=1, place=place, look=look)
+    return config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"path": job.folder}),
+            "warm_start": config.warm_start.model_copy(update={"steps": 0}),
+        }
+    )
+
+
+def sampler(settings: RunConfig, subject: Subject, weights: str, pairs: int) -> Record:
+    """Our sampler and `generate` in turn on the same prompts, A B A B, after one round of each."""
+    from sepo_trainer.run import put_together
+
+    run = put_together(settings)
+    prompts = [prompt for prompt in distinct_prompts(run) for _ in range(REPLICATES)]
+    ours: list[Timed] = []
+    theirs: list[Timed] = []
+    for number in range(pairs + 1):
+        mine, other = sample(run, prompts, number), peer_generate(run, prompts, number)
+        if number:  # the first round warms up
+            ours.append(mine)
+            theirs.append(other)
+    ratios = [_rate(a) / _rate(b) for a, b in zip(ours, theirs, strict=True)]
+    per_reply = "tokens per reply"
+    return _record(
+        subject,
+        "New tokens per second of our sampler and of transformers' `generate`, in turn in one process.",
+        (
+            f"{len(prompts)} prompts, {len(prompts) // REPLICATES} distinct, at most "
+            f"{settings.rollout.max_new_tokens} new tokens, temperature "
+            f"{settings.rollout.temperature:g}; {weights} weights.",
+            "Only new tokens up to and including the end token count, on both sides. `generate` has "
+            "its key-value cache and samples from the whole distribution, as ours does.",
+            "Our sampler reads equal prefixes once. So its lead is largest where replies agree.",
+        ),
+        {
+            "sepo": {
+                "speed": measure([_rate(t) for t in ours], "new tokens/s", over="pairs"),
+                "length": measure([t.tokens / len(prompts) for t in ours], per_reply, over="pairs"),
+            },
+            "generate": {
+                "speed": measure([_rate(t) for t in theirs], "new tokens/s", over="pairs"),
+                "length": measure(
+                    [t.tokens / len(prompts) for t in theirs], per_reply, over="pairs"
+                ),
+            },
+            "sepo / generate": {"speed": measure(ratios, "ratio", over="pairs")},
+        },
+    )
+
+
+def step(settings: RunConfig, subject: Subject, steps: int) -> Record:
+    """Whole GRPO steps from the warm start on: the published pools, and a batch of 192 games."""
+    settings = settings.model_copy(
+        update={"learning": settings.learning.model_copy(update={"iterations": steps + 2})}
+    )
+    smaller = settings.model_copy(
+        update={"rollout": settings.rollout.model_copy(update={"group_size": 8, "deals": "all"})}
+    )
+    return _record(
+        subject,
+        "Seconds of one GRPO step: read the policy exactly, play, learn.",
+        (
+            f"{steps} consecutive steps of one training, after two that do not count.",
+            f"`{GAMES} games`: 6 deals x 2 seats x 2 opponents (nash of the train pool, the best "
+            "response of the exploit pool) x 8 replicates; five opponents do not divide 192.",
+        ),
+        {
+            f"{GAMES} games": _step_times(smaller, one_opponent_per_pool=True),
+            "settings as given": _step_times(settings, one_opponent_per_pool=False),
+        },
+    )
+
+
+def exact(settings: RunConfig, subject: Subject, repeats: int) -> Record:
+    """The action table and the exploitability of one model, again and again."""
+    from sepo_trainer.run import put_together
+
+    run = put_together(settings)
+    tree = run.stage.tree
+
+    def score() -> tuple[float, float]:
+        clock = [perf_counter()]
+        table = run.table()
+        clock.append(perf_counter())
+        tree.exploitability_interval(table)
+        clock.append(perf_counter())
+        return (clock[1] - clock[0]) * 1e3, (clock[2] - clock[1]) * 1e3
+
+    for _ in range(3):
+        score()
+    read, solve = zip(*(score() for _ in range(repeats)), strict=True)
+    whole = [a + b for a, b in zip(read, solve, strict=True)]
+    return _record(
+        subject,
+        "Milliseconds to score a language model's exploitability exactly.",
+        (f"{run.reader.replies} replies in {len(tree.situations)} situations are scored.",),
+        {
+            "exact score": {
+                "read the model": measure(read, "ms", over="repeats"),
+                "solve the tree": measure(solve, "ms", over="repeats"),
+                "together": measure(whole, "ms", over="repeats"),
+            }
+        },
+    )
+
+
+def distinct_prompts(run: Run) -> list[Ids]:
+    """What the policy is asked in each situation of the game."""
+    from sepo_envs.protocol import Talk
+
+    stage, found = run.stage, []
+    for situation in stage.tree.situations:
+        talk = Talk(stage.words, stage.tree.seat(situation), "fresh")
+        found.append(run.renderer.prompt(talk.hear(stage.tree.example(situation)).messages))
+    return found
+
+
+def sample(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
+    """One batch of our sampler; ``number`` is the draw."""
+    from sepo_trainer.records import Request
+    from sepo_trainer.seeding import seed
+
+    requests = [
+        Request(prompt, seed(run.config.seed, "sample", iteration=number, replicate=place))
+        for place, prompt in enumerate(prompts)
+    ]
+    started = perf_counter()
+    replies = run.sampler.generate(requests)
+    return Timed(perf_counter() - started, sum(len(reply.output_ids) for reply in replies))
+
+
+def peer_generate(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
+    """One batch of ``model.generate``, padded on the left, sampling as ours does."""
+    import torch
+
+    from sepo_trainer.seeding import seed
+
+    end, pad = run.renderer.end_id, run.pad_id
+    longest = max(map(len, prompts))
+    ids = torch.tensor([(pad,) * (longest - len(p)) + tuple(p) for p in prompts])
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+    model: Any = run.language.model
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed(run.config.seed, "sample", iteration=number))
+        started = perf_counter()
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            do_sample=True,
+            temperature=run.config.rollout.temperature,
+            top_k=0,
+            top_p=1.0,
+            max_new_tokens=run.config.rollout.max_new_tokens,
+            eos_token_id=end,
+            pad_token_id=pad,
+        )
+        seconds = perf_counter() - started
+    return Timed(seconds, sum(new_tokens(row, end) for row in out[:, longest:].tolist()))
+
+
+def new_tokens(row: Sequence[int], end: int) -> int:
+    """How many of ``row`` were written: all up to the first end token, that one included.
+
+    >>> new_tokens([5, 6, 2, 0, 0], end=2), new_tokens([5, 6], end=2)
+    (3, 2)
+    """
+    return row.index(end) + 1 if end in row else len(row)
+
+
+def _step_times(settings: RunConfig, *, one_opponent_per_pool: bool) -> dict[str, Measure]:
+    from sepo_trainer.run import put_together
+    from sepo_trainer.train import Step, train
+
+    run = put_together(settings)
+    run.begin_learning()
+    if one_opponent_per_pool:
+        pools = {
+            name: replace(run.stage.pools[name], opponents=(pick(run.stage.pools[name].opponents),))
+            for name, pick in _PICKS.items()
+        }
+        run.stage = replace(run.stage, pools=pools)
+    seen: list[Step] = []
+    train(run, seen.append)
+    games = [sum(len(group.rollouts) for group in done.groups) for done in seen]
+    assert not one_opponent_per_pool or set(games) == {GAMES}
+    replies = [[t for g in s.groups for r in g.rollouts for t in r.turns] for s in seen]
+    counted = seen[2:]
+    found = {
+        part: measure([s.seconds[part] for s in counted], "seconds", over="repeats")
+        for part in PARTS
+    }
+    whole = [sum(s.seconds.values()) for s in counted]
+    return found | {
+        "whole step": measure(whole, "seconds", over="repeats"),
+        "games": measure(games[2:], "games", over="repeats"),
+        "replies": measure([len(r) for r in replies[2:]], "replies", over="repeats"),
+        "new tokens": measure(
+            [sum(len(t.output_ids) for t in r) for r in replies[2:]], "tokens", over="repeats"
+        ),
+    }
+
+
+_PICKS: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "train": lambda members: members[0],
+    "exploit": lambda members: members[-1],
+}
+"""One opponent of each pool of Kuhn poker: nash, and the best response."""
+
+
+def _record(
+    subject: Subject,
+    summary: str,
+    notes: tuple[str, ...],
+    measures: dict[str, dict[str, Measure]],
+) -> Record:
+    config = subject.config
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Record(
+        benchmark=BENCHMARK,
+        name=subject.name,
+        summary=summary,
+        notes=notes,
+        game=game_id(config),
+        settings=changed(config),
+        config_digest=config_digest(config),
+        seeds=(config.seed,),
+        measures=measures,
+        certificate=certify(
+            command=subject.reproduce,
+            threads=config.threads,
+            wall_seconds=perf_counter() - subject.started,
+            peak_memory_mib=peak / (2**20 if sys.platform == "darwin" else 2**10),
+        ),
+    )
+
+
+def _rate(timed: Timed) -> float:
+    return timed.tokens / timed.seconds
+
+
+def _told(found: Measure) -> str:
+    middle = median([value for value in found.values if value is not None])
+    return f"median {middle:.4g} ({found.low:.4g} to {found.high:.4g})"
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, f"benchmarks.{BENCHMARK}"))

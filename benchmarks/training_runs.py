@@ -1,0 +1,224 @@
+"""Trainings as processes of their own: started, watched, resumed, and read when they are done.
+
+A process per run makes wall clock and peak memory those of the whole training, imports included.
+Run folders are kept under a digest of settings and code, so that a run is taken up again, or reused,
+only by the very same study.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from types import FrameType
+from typing import Any, NamedTuple
+
+from benchmarks.certificate import source_digest
+from benchmarks.command_line import BenchmarkError, Interrupted, config_digest
+from sepo_trainer.config import RunConfig, to_toml
+
+POLL = 0.05
+LOOK = 1.0
+"""Seconds between looks at how far the runs are."""
+COST = "process.json"
+
+
+class Cost(NamedTuple):
+    """Of one finished process; None where an interruption left it unmeasured."""
+
+    wall_seconds: float | None
+    peak_memory_mib: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One process to run to its end."""
+
+    title: str
+    folder: Path
+    """What it leaves behind."""
+    result: str
+    """The file in ``folder`` that appears last."""
+    config: RunConfig
+    command: str
+    """Of ``sepo_trainer``."""
+
+    @property
+    def log(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / self.result).is_file()
+
+    @property
+    def iterations(self) -> int:
+        return self.config.learning.iterations if self.command == "train" else 0
+
+    @property
+    def iterations_done(self) -> int:
+        """By the lines that the run has written."""
+        path = self.folder / "metrics.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    @property
+    def cost(self) -> Cost:
+        path = self.folder / COST
+        return Cost(**json.loads(path.read_text())) if path.exists() else Cost(None, None)
+
+
+class Study(NamedTuple):
+    """Where the runs of one set of settings and one state of the code are kept."""
+
+    home: Path
+    source: str
+
+    def training(self, config: RunConfig, title: str) -> Job:
+        """A whole run, in a folder called ``title``."""
+        resolved = config.model_copy(update={"name": title, "runs": self.home})
+        return Job(title, self.home / title, "result.json", resolved, "train")
+
+    def warm_start(self, config: RunConfig, title: str) -> Job:
+        """The supervised stage alone; the folder is the model's."""
+        resolved = config.model_copy(update={"name": None, "runs": self.home})
+        return Job(title, self.home / title, COST, resolved, "warm-start")
+
+    def check_code(self) -> None:
+        if source_digest() != self.source:
+            raise BenchmarkError(
+                "the code changed while the study ran, so its runs would not compare. Nothing was "
+                "recorded. Run it again, in a checkout that stays as it is: `git worktree add` "
+                "makes one. Runs of unchanged code are not done twice."
+            )
+
+
+def study(runs: Path, benchmark: str, config: RunConfig) -> Study:
+    """The place under ``runs`` for these settings and the code as it is."""
+    source = source_digest()
+    return Study(runs / benchmark / f"{config_digest(config)[:8]}-{source[:8]}", source)
+
+
+def seeded(config: RunConfig, seed: int) -> RunConfig:
+    return config.model_copy(update={"seed": seed})
+
+
+def run_all(
+    jobs: Sequence[Job], *, at_once: int, place: Study, look: Callable[[Sequence[Job]], None]
+) -> None:
+    """Run every job that is not done, at most ``at_once`` at a time.
+
+    Args:
+        look: called about once a second, and once more at the end, with the jobs that run.
+
+    Raises:
+        BenchmarkError: a job failed, or the code changed in between; the others are stopped, saved.
+        Interrupted: by Ctrl-C or SIGTERM.
+    """
+    waiting = [job for job in jobs if not job.done]
+    running: dict[int, tuple[Job, subprocess.Popen[bytes], float, bool]] = {}
+    looked = 0.0
+    with _stop_signals():
+        try:
+            while waiting or running:
+                while waiting and len(running) < at_once:
+                    place.check_code()
+                    job = waiting.pop(0)
+                    process, resumed = _start(job)
+                    running[process.pid] = job, process, time.perf_counter(), resumed
+                for pid in list(running):
+                    ended, status, usage = os.wait4(pid, os.WNOHANG)
+                    if ended:
+                        job, process, started, resumed = running.pop(pid)
+                        process.returncode = os.waitstatus_to_exitcode(status)
+                        seconds = time.perf_counter() - started
+                        _settle(job, process.returncode, seconds, usage.ru_maxrss, resumed)
+                if time.perf_counter() - looked > LOOK:
+                    looked = time.perf_counter()
+                    look([job for job, *_ in running.values()])
+                time.sleep(POLL)
+            place.check_code()
+        except KeyboardInterrupt:
+            finished = sum(job.done for job in jobs)
+            raise Interrupted(
+                f"stopped with {finished} of {len(jobs)} runs finished. "
+                "The same command goes on from here."
+            ) from None
+        finally:
+            for _, process, *_ in running.values():
+                process.send_signal(signal.SIGINT)  # it saves a checkpoint and ends
+            for _, process, *_ in running.values():
+                process.wait()
+    look([])
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """Of a finished run's JSON-lines file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _start(job: Job) -> tuple[subprocess.Popen[bytes], bool]:
+    """The process, and whether it goes on with what an earlier one began."""
+    resumed = job.command == "train" and any(job.folder.glob("checkpoints/[0-9]*"))
+    if not resumed:
+        rmtree(job.folder, ignore_errors=True)  # ended before there was anything to go on from
+    job.folder.parent.mkdir(parents=True, exist_ok=True)
+    arguments = [job.command]
+    if resumed:
+        arguments += ["--resume", str(job.folder)]
+    else:
+        file = job.folder.with_name(f"{job.folder.name}.toml")
+        file.write_text(to_toml(job.config))
+        arguments += ["--config", str(file)]
+    if job.command == "warm-start":
+        arguments += ["--to", str(job.folder)]
+    with job.log.open("ab") as log:
+        return (
+            subprocess.Popen(
+                [sys.executable, "-m", "sepo_trainer", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches it once, through us
+            ),
+            resumed,
+        )
+
+
+def _settle(job: Job, status: int, seconds: float, peak: int, resumed: bool) -> None:
+    """Note what the finished process cost.
+
+    Args:
+        peak: resident memory as the kernel counts it for that process. It begins with this process's
+            own at the time of the start; a training imports torch, so it always grows past that.
+    """
+    if status != 0:
+        told = job.log.read_text(errors="replace").strip().splitlines()[-12:]
+        raise BenchmarkError(
+            f"{job.title} ended with status {status}. Mend what its log says and run the same "
+            f"command again; finished runs are kept. The end of {job.log}:\n" + "\n".join(told)
+        )
+    mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
+    cost = Cost(None, None) if resumed else Cost(round(seconds, 2), round(mib, 1))
+    (job.folder / COST).write_text(json.dumps(cost._asdict()))
+
+
+@contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Let SIGTERM stop a study as gently as Ctrl-C."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

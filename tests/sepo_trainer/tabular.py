@@ -1,0 +1,364 @@
+"""A tabular softmax policy in the language model's place, under the trainer's own code.
+
+One token names a situation and one a move, so the "language model" is a table of logits and its
+gradient can be had exactly. Everything else is real: stage, arena, sampler, credit, rows, learner, and
+the loop itself. `objective` writes J out by walking every history; it shares no code with
+`sepo_trainer.scores` or `sepo_envs.exact`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import torch
+from torch import Tensor, nn
+
+from opponents.adaptive import BEST_RESPONSE
+from opponents.opponent import Opponent, Pool
+from sepo_envs.catalogue import Domain, domain
+from sepo_envs.episode import Episode, begin
+from sepo_envs.exact import ActionTable, GameTree
+from sepo_envs.game import (
+    CHANCE,
+    NOT_DEFINED,
+    Game,
+    Move,
+    Penalties,
+    Penalty,
+    Unreadable,
+    Weights,
+)
+from sepo_envs.replies import read_word
+from sepo_trainer.arena import Arena
+from sepo_trainer.config import RunConfig, build
+from sepo_trainer.learner import Learner, Pull
+from sepo_trainer.model import LanguageModel
+from sepo_trainer.records import Group, Row
+from sepo_trainer.run import Progress, Run
+from sepo_trainer.samplers.transformers import TransformersSampler
+from sepo_trainer.stage import Stage, set_stage
+from sepo_trainer.train import learnable
+
+PLAIN = Pull(clip=0.2, kl_talk=0.0, kl_move=0.0, entropy=0.0)
+"""The policy gradient alone."""
+
+
+class Table(nn.Module):
+    """Next-token logits that hang on the last token alone: ``theta[situation]`` over the moves.
+
+    Tokens are the situations in the tree's order, then the moves. The first move's logit is 0, so
+    that a two-move game has one parameter per situation and no direction without effect.
+    """
+
+    config = None
+    device = torch.device("cpu")
+
+    def __init__(self, tree: GameTree) -> None:
+        super().__init__()
+        self.tree = tree
+        self.theta = nn.Parameter(torch.zeros(len(tree.situations), len(tree.game.moves) - 1))
+
+    def forward(self, input_ids: Tensor, past_key_values: object = None, **_: object) -> object:
+        situations, moves = len(self.tree.situations), len(self.tree.game.moves)
+        logits = torch.full((situations + moves, situations + moves), -1e9)
+        logits[:situations, situations:] = torch.cat(
+            [torch.zeros(situations, 1), self.theta], dim=1
+        )
+        return SimpleNamespace(logits=logits[input_ids], past_key_values=past_key_values)
+
+    def probability(self, theta: Tensor, situation: str, move: Move) -> Tensor:
+        """In double precision, and differentiable in ``theta``."""
+        row = theta[self.tree.situations.index(situation)]
+        return torch.softmax(torch.cat([row.new_zeros(1), row]), 0)[self.tree.game.moves.index(move)]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The situation's name is all there is to read, and the bracketed move all there is to say."""
+
+    game: Game
+
+    def rules(self, seat):
+        return ""
+
+    def ask(self, state, seat):
+        return ""
+
+    def news(self, state, seat):
+        return self.game.observe(state, seat).situation
+
+    def parse(self, reply, state, seat):
+        names = {str(move): move for move in self.game.legal_moves(state, seat)}
+        word = read_word(reply, legal=tuple(names))
+        return word if isinstance(word, Unreadable) else names[word]
+
+    def say(self, move, state, seat):
+        return f"[{move}]"
+
+    def thoughts(self, state, seat):
+        return ()
+
+    def conversation(self, state):
+        return 0
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What `sepo_trainer.rendering.Renderer` does, for `Words` and the tokens of `Table`."""
+
+    tree: GameTree
+
+    def prompt(self, messages):
+        return (self.tree.situations.index(messages[-1].content.split()[-1]),)
+
+    def extend(self, held, messages):
+        return held + self.prompt(messages)
+
+    def text(self, output_ids):
+        return f"[{self.tree.game.moves[output_ids[0] - len(self.tree.situations)]}]"
+
+    def move_tokens(self, output_ids):
+        return (True,) * len(output_ids)
+
+    def choices(self, bare_replies):
+        situations = len(self.tree.situations)
+        return tuple(range(situations, situations + len(self.tree.game.moves)))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The table's own probabilities, exactly."""
+
+    tree: GameTree
+
+    def read(self, model, *, pad_id):
+        return action_table(model, model.theta.detach().double())
+
+
+def action_table(model: Table, theta: Tensor) -> ActionTable:
+    tree = model.tree
+    return ActionTable(
+        {
+            key: {move: float(model.probability(theta, key, move)) for move in tree.game.moves}
+            for key in tree.situations
+        }
+    )
+
+
+def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object) -> Run:
+    """A `Run` whose policy is a table. ``settings`` are the configuration's sections."""
+    model = Table(stage.tree)
+    if theta is not None:
+        model.theta.data.copy_(theta)
+    off = {"kind": "off", "kl_talk": 0.0, "kl_move": 0.0}
+    config: RunConfig = build({"reference": off} | settings, source="test")
+    renderer, pad_id = Renderer(stage.tree), 0
+    rollout = config.rollout
+    return Run(
+        config=config,
+        stage=stage,
+        language=LanguageModel(model, None),
+        renderer=renderer,
+        reader=Reader(stage.tree),
+        sampler=TransformersSampler(model, end_id=-1, pad_id=pad_id, max_new_tokens=1),
+        learner=Learner(model, None, torch.optim.Adam(model.parameters()), pad_id),
+        arena=Arena(
+            stage, renderer, config.seed, rollout.group_size, deals=rollout.deals, style=rollout.style
+        ),
+        weights=stage.domain.harms.published,
+        progress=Progress(),
+    )
+
+
+def weighing(run: Run, **weights: float) -> Run:
+    """The same run under other weights of J."""
+    return replace(run, weights=replace(run.weights, **weights))
+
+
+def under(run: Run, **objective: object) -> Run:
+    """The same run with other settings of the objective."""
+    changed = run.config.objective.model_copy(update=objective)
+    return replace(run, config=run.config.model_copy(update={"objective": changed}))
+
+
+def gradient(run: Run, groups: Sequence[Group], scores: object) -> Tensor:
+    """The trainer's estimate of dJ/dtheta from ``groups``, flat."""
+    return ascent(run, learnable(run, groups, scores)[0])
+
+
+def ascent(run: Run, rows: Sequence[Row]) -> Tensor:
+    """Where the learner would climb on ``rows``."""
+    run.learner.optimizer.zero_grad(set_to_none=True)
+    run.learner.accumulate(rows, PLAIN)
+    return -torch.cat(
+        [p.grad.double().flatten() for p in run.learner.model.parameters() if p.grad is not None]
+    )
+
+
+# The objective, by walking every history.
+
+
+def expectation(
+    model: Table,
+    theta: Tensor,
+    opponent: Opponent,
+    value: Callable[[Episode, int], float],
+) -> Tensor:
+    """E[value(finished episode, the policy's seat)], every seat alike."""
+    game = model.tree.game
+
+    def walk(episode: Episode, seat: int) -> Tensor:
+        if episode.actor is None:
+            return theta.new_tensor(value(episode, seat))
+        if episode.actor == CHANCE:
+            odds = dict(game.chance_outcomes(episode.state))
+        else:
+            seen = game.observe(episode.state, episode.actor)
+            legal = game.legal_moves(episode.state, episode.actor)
+            odds = (
+                {move: model.probability(theta, seen.situation, move) for move in legal}
+                if episode.actor == seat
+                else opponent.probabilities(seen, legal)
+            )
+        parts = [p * walk(episode.play(move), seat) for move, p in odds.items()]
+        return torch.stack(parts).sum()
+
+    return sum(walk(begin(game), seat) for seat in range(game.seats)) / game.seats
+
+
+def objective(
+    run: Run, opponents: Mapping[str, Sequence[Opponent]], theta: Tensor, weights: Weights
+) -> Tensor:
+    """J(theta) as `OBJECTIVE` defines it, the opponents held fixed."""
+    model, harms = run.language.model, run.stage.domain.harms
+
+    def harm(name: str) -> Callable[[Episode, int], float]:
+        def value(episode: Episode, seat: int) -> float:
+            found = harms.penalties(episode.game, episode.state, seat, profile="paper")
+            return getattr(found, name).value or 0.0
+
+        return value
+
+    def over(names: Sequence[str], value: Callable[[Episode, int], float]) -> list[Tensor]:
+        return [
+            expectation(model, theta, opponent, value)
+            for name in names
+            for opponent in opponents.get(name, ())
+        ]
+
+    def mean(values: Sequence[Tensor]) -> Tensor:
+        return torch.stack(values).mean() if values else theta.new_zeros(())
+
+    u = mean(over(["train"], lambda e, seat: e.returns[seat] / e.game.rounds))
+    e = mean([margin.clamp(min=0) for margin in over(["exploit"], harm("exploitation"))])
+    c = mean(over(["collusive"], harm("collusion")))
+    x = mean(over(["train", "exploit"], harm("externality")))
+    return (
+        weights.scale * (u - weights.exploitability * e)
+        - weights.collusion * c
+        - weights.externality * x
+    )
+
+
+def exact_gradient(
+    run: Run, opponents: Mapping[str, Sequence[Opponent]], weights: Weights
+) -> Tensor:
+    theta = run.language.model.theta.detach().double().requires_grad_()
+    [found] = torch.autograd.grad(objective(run, opponents, theta, weights), theta)
+    return found.flatten()
+
+
+# Two stages.
+
+
+def kuhn() -> Stage:
+    """One hand, with the train pool; always-bet and the best response as exploiters."""
+    stage = set_stage("kuhn_poker")
+    return replace(stage, words=Words(stage.game))
+
+
+@dataclass(frozen=True)
+class Seen:
+    infostate: str
+
+    @property
+    def situation(self) -> str:
+        return self.infostate
+
+
+@dataclass(frozen=True)
+class Dilemma:
+    """The prisoner's dilemma, T, R, P, S = 5, 3, 1, 0, and ``bonus`` points more for seat 0."""
+
+    rounds: int = 1
+    bonus: float = 0.0
+    name: str = "dilemma"
+    moves: tuple[str, str] = ("c", "d")
+    seats: int = 2
+
+    def start(self):
+        return ()
+
+    def actors(self, state):
+        return () if len(state) == self.rounds else (0, 1)
+
+    def chance_outcomes(self, state):
+        return ()
+
+    def legal_moves(self, state, seat):
+        return self.moves if seat in self.actors(state) else ()
+
+    def play(self, state, moves):
+        return (*state, moves[0] + moves[1])
+
+    def payoffs(self, state):
+        points = {"cc": (3, 3), "cd": (0, 5), "dc": (5, 0), "dd": (1, 1)}
+        return tuple((points[cell][0] + self.bonus, points[cell][1]) for cell in state)
+
+    def observe(self, state, seat):
+        return Seen(f"{seat}:{','.join(state)}")
+
+
+class DilemmaHarms:
+    """The `paper` harms and weights of the iterated prisoner's dilemma."""
+
+    profiles = ("paper",)
+    published = Weights(scale=1.0, exploitability=2.4, collusion=1.0, externality=1.8)
+
+    def penalties(self, game, state, seat, *, profile):
+        rounds = game.rounds
+        payoffs = game.payoffs(state)
+        lost = [max(0.0, (3 - sum(pay) / 2) / 3) for pay in payoffs]
+        return Penalties(
+            exploitation=Penalty(tuple((pay[1 - seat] - pay[seat]) / rounds for pay in payoffs)),
+            collusion=Penalty(tuple((cell[seat] == "d") / rounds for cell in state)),
+            externality=Penalty(tuple(x / rounds for x in lost)),
+        )
+
+
+def cooperator(p: float) -> Opponent:
+    """Cooperates with probability ``p``, whatever has happened."""
+    return Opponent(f"cooperates-{p:g}", lambda _: {"c": p, "d": 1 - p}, "by hand")
+
+
+def dilemma(game: Dilemma) -> Stage:
+    """Two to earn from, two that may exploit, one that trusts.
+
+    With theta = 0 the policy cooperates half the time: against a cooperator of 0.9 its expected
+    margin favours itself, so that exploiter's gate is shut, though it does win single rounds.
+    """
+    pools = (
+        Pool("train", (cooperator(0.7), cooperator(0.4))),
+        Pool("exploit", (cooperator(0.0), cooperator(0.9))),
+        Pool("collusive", (cooperator(1.0),)),
+    )
+    return Stage(
+        Domain("dilemma", "Dilemma", 0, Dilemma, Words, DilemmaHarms(), False, True),
+        game,
+        Words(game),
+        GameTree(game),
+        {pool.name: pool for pool in pools},
+        (),
+    )

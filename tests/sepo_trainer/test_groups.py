@@ -1,0 +1,168 @@
+"""What a group may depend on, and what must cancel in it."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from sepo_trainer.advantage import centered, rewards_to_go, role_conditioned, standardized
+from sepo_trainer.credit import credit
+from sepo_trainer.scores import score
+from sepo_trainer.train import learnable
+from tests.sepo_trainer import tabular
+from tests.sepo_trainer.tabular import Dilemma
+
+tables = st.tuples(st.integers(2, 6), st.integers(1, 4)).flatmap(
+    lambda shape: arrays(np.float64, shape, elements=st.floats(-100, 100))
+)
+
+
+@given(tables)
+def test_advantages_sum_to_zero_over_the_group(returns):
+    assert np.abs(centered(returns).sum(0)).max() < 1e-9
+    assert np.abs(standardized(returns).sum(0)).max() < 1e-6
+
+
+@given(tables)
+def test_leaving_oneself_out_undoes_the_shrinkage_of_the_groups_mean(returns):
+    """r - mean = (G - 1)/G (r - mean of the others)."""
+    count = len(returns)
+    shrunk = returns - returns.mean(0)
+    np.testing.assert_allclose(shrunk, (count - 1) / count * centered(returns), atol=1e-9)
+
+
+@given(tables, st.floats(-1000, 1000))
+def test_what_all_replicates_get_alike_changes_no_advantage(returns, constant):
+    np.testing.assert_allclose(centered(returns + constant), centered(returns), atol=1e-9)
+
+
+@given(tables, st.randoms(use_true_random=False))
+def test_the_order_of_replicates_does_not_matter(returns, rng):
+    order = rng.sample(range(len(returns)), len(returns))
+    for rule in (centered, standardized):
+        np.testing.assert_allclose(rule(returns[order]), rule(returns)[order], atol=1e-6)
+
+
+@given(arrays(np.float64, (8, 1), elements=st.floats(-1e-9, 1e-9)), st.floats(-2, 2))
+def test_noise_of_a_billionth_is_no_signal(noise, level):
+    for rule in (centered, standardized):
+        assert np.abs(rule(level + noise)).max() < 1e-6
+
+
+def test_a_spread_worth_learning_from_is_scaled_to_one():
+    """By hand: 1 and 3 lie one standard deviation off their mean, as do 0.001 and 0.003."""
+    for scale in (1.0, 1e-3):
+        advantages = standardized(scale * np.array([[1.0], [3.0]]))
+        assert advantages.ravel().tolist() == pytest.approx([-1.0, 1.0])
+
+
+def test_a_group_of_one_has_nobody_to_be_compared_with():
+    assert centered(np.array([[7.0, -3.0]])).tolist() == [[0.0, 0.0]]
+    assert standardized(np.array([[7.0, -3.0]])).tolist() == [[0.0, 0.0]]
+
+
+def test_a_turn_is_not_credited_with_what_came_before_it():
+    rewards = np.array([[1.0, 2.0, 4.0], [0.0, 8.0, 0.0]])
+    assert rewards_to_go(rewards).tolist() == [[7.0, 6.0, 4.0], [8.0, 8.0, 0.0]]
+
+
+def test_the_role_baseline_is_read_before_it_is_updated():
+    """By hand: b = 0, .05, .0975, so 1 - 0, 1 - .05 and -1 - .0975 (SPIRAL's decay of .95)."""
+    baselines: dict[str, float] = {}
+    found = role_conditioned(np.array([[1.0], [1.0], [-1.0]]), baselines, "seat 0")
+    assert found.ravel().tolist() == pytest.approx([1.0, 0.95, -1.0975])
+    again = role_conditioned(np.array([[0.0]]), baselines, "seat 0")
+    assert again.item() == pytest.approx(-(0.95 * 0.0975 - 0.05))
+    assert role_conditioned(np.array([[1.0]]), baselines, "seat 1").item() == 1.0
+
+
+def played(game=None, **settings):
+    game = game or Dilemma(2)
+    size = len(tabular.dilemma(game).tree.situations)
+    theta = torch.linspace(-0.8, 0.8, size)[:, None]
+    run = tabular.tabular_run(tabular.dilemma(game), theta=theta, **settings)
+    table = run.table()
+    opponents = run.opponents(table)
+    groups = run.arena.play(run.sampler, opponents, iteration=0)
+    return run, groups, score(run.stage.tree, table, opponents, run.weights)
+
+
+def test_a_group_is_one_pool_opponent_deal_and_seat():
+    """Five opponents, one deal, two seats; each group's shares of its pool sum to 1."""
+    _, groups, _ = played()
+    assert len({group.key for group in groups}) == len(groups) == 10
+    assert all({r.key for r in group.rollouts} == {group.key} for group in groups)
+    for pool in ("train", "exploit", "collusive"):
+        assert sum(g.weight for g in groups if g.key.pool == pool) == pytest.approx(1.0)
+
+
+def test_the_order_of_rows_changes_no_gradient():
+    run, groups, scores = played()
+    rows, _ = learnable(run, groups, scores)
+    shuffled = Random(0).sample(rows, len(rows))
+    torch.testing.assert_close(
+        tabular.ascent(run, shuffled), tabular.ascent(run, rows), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_more_turns_change_no_episodes_reward():
+    """Credit knows episodes: one that took more turns weighs no more in its group's baseline."""
+    run, groups, scores = played()
+
+    def rewards(groups):
+        gates = {name: float(met.margin > 0) for name, met in scores.against.items()}
+        found = credit(
+            groups,
+            arm="credited",
+            weights=run.weights,
+            harms=run.stage.domain.harms,
+            gates=gates,
+            foul_penalty=0.5,
+        )
+        return np.concatenate([one.rewards for one in found])
+
+    first, *others = groups
+    longer, *rest = first.rollouts
+    longer = replace(longer, turns=longer.turns * 3)
+    stretched = [replace(first, rollouts=(longer, *rest)), *others]
+    np.testing.assert_array_equal(rewards(stretched), rewards(groups))
+    advantages = [
+        [row.advantages for row in learnable(run, those, scores)[0]] for those in (groups, stretched)
+    ]
+    turns = len(first.rollouts[0].turns)
+    assert advantages[1][-len(rest) :] == advantages[0][-len(rest) :]
+    assert len(advantages[1]) == len(advantages[0]) + 2 * turns
+
+
+def test_ten_points_more_for_one_seat_change_no_advantage():
+    """Seats are never compared with one another, so a game that favours one teaches nothing."""
+    rows = []
+    for bonus in (0.0, 10.0):
+        run, groups, scores = played(Dilemma(2, bonus=bonus))
+        assert np.mean([r.episode.returns[0] for g in groups for r in g.rollouts]) > 2 * bonus
+        # The welfare lost is a positive part, which a bonus would really change; and the exploit
+        # pool's gates are those of the plain game.
+        run = tabular.weighing(run, externality=0.0)
+        scores = scores._replace(against={k: a._replace(margin=1.0) for k, a in scores.against.items()})
+        rows.append(learnable(run, groups, scores)[0])
+    plain, favoured = rows
+    assert any(any(row.advantages) for row in plain)
+    for one, other in zip(plain, favoured, strict=True):
+        assert one.rest_ids == other.rest_ids
+        assert one.advantages == pytest.approx(other.advantages, abs=1e-9)
+
+
+def test_groups_that_carry_no_signal_are_counted():
+    """A lone replicate is its own baseline; and a policy that always does the same never differs."""
+    run, _, scores = played()
+    alone = replace(run.arena, replicates=1).play(run.sampler, run.opponents(run.table()), iteration=0)
+    rows, stats = learnable(run, alone, scores)
+    assert stats["groups_without_signal"] == stats["groups"] == 10
+    assert not any(any(row.advantages) for row in rows)
+    _, lively = learnable(run, played()[1], scores)
+    assert lively["groups_without_signal"] < 5
