@@ -1,11 +1,10 @@
 """95 % bootstrap intervals of a mean, and of the mean difference of pairs.
 
-The method is the percentile bootstrap with 9,999 resamples of a fixed seed, so equal values give equal
-intervals. BCa was measured too: for means of three to twenty values its coverage is the same within
-two points, and unlike it the percentile interval exists for every sample that varies.
+The method is the percentile bootstrap with 9,999 resamples of a fixed seed, so equal values give
+equal intervals. BCa is no better for means of so few values (`tests/benchmarks/test_bootstrap.py`
+measures both), and unlike it the percentile interval exists for every sample that varies.
 
-Few values give short intervals: of nominal 95 %, five normal draws cover about 86 %.
-`tests/benchmarks/test_bootstrap.py` holds that figure.
+Few values give short intervals: of nominal 95 %, five normal draws cover about 85 %.
 """
 
 from __future__ import annotations

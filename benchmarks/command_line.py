@@ -1,4 +1,4 @@
-"""What the benchmarks' command lines share: run settings beside their own options, and plain errors."""
+"""What the benchmarks' command lines share: settings of a run beside their own options."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ class BenchmarkError(ValueError):
     """A benchmark cannot be run as asked; the message says why and how to mend it."""
 
 
-class Interrupted(Exception):
+class InterruptedStudyError(Exception):
     """Ctrl-C; what is finished stands."""
 
 
 def guarded(command: Callable[[Sequence[str]], None], name: str) -> int:
-    """Run ``command`` on this process's arguments; the exit status: 0, 2 for misuse, 130 for Ctrl-C.
+    """Run ``command`` on this process's arguments.
+
+    Returns:
+        the exit status: 0, 2 for misuse, 130 after Ctrl-C.
 
     Args:
         name: of the module, for messages.
@@ -41,7 +44,7 @@ def guarded(command: Callable[[Sequence[str]], None], name: str) -> int:
     except (BenchmarkError, RecordError, ConfigError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, Interrupted) as stopped:
+    except (KeyboardInterrupt, InterruptedStudyError) as stopped:
         said = str(stopped) or "stopped; nothing was recorded. Run it again to go on."
         print(f"{name}: {said}", file=sys.stderr)
         return 130
@@ -52,7 +55,7 @@ def parser(module: str, description: str, *, seeds: bool = True) -> argparse.Arg
     """The options that every benchmark of training has."""
     made = argparse.ArgumentParser(
         prog=f"python -m {module}",
-        description=description,
+        description=description.strip().replace("`", ""),
         epilog="Every setting of a run can be given too, as in --learning.iterations 100; "
         "`python -m sepo_trainer train --help` lists them.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -156,10 +159,11 @@ def command(module: str, config: RunConfig, *options: str) -> str:
     """
     words = ["python", "-m", module, *options]
     for key, value in changed(config).items():
-        pairs = (
-            {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-        )
-        words += [word for name, one in pairs.items() for word in (f"--{name}", _toml(one))]
+        if isinstance(value, dict):
+            for name, one in value.items():
+                words += [f"--{key}.{name}", _toml(one)]
+        else:
+            words += [f"--{key}", _toml(value)]
     return shlex.join(words)
 
 

@@ -1,4 +1,4 @@
-"""Where a penalty is charged decides whether it works: the arms of `objective.penalty_credit`, by seed.
+"""Where a penalty is charged decides whether it works: all arms of `objective.penalty_credit`.
 
 ``python -m benchmarks.credit_ablation --seeds 5`` trains every arm from the same warm start of each
 seed, with equal settings and draws, and compares them in pairs. It can be stopped and run again.
@@ -30,6 +30,7 @@ from benchmarks.command_line import (
 )
 from benchmarks.progress import watched
 from benchmarks.records import Measure, Record, difference, measure, save
+from benchmarks.time_to_equilibrium import LAST_FOULS, POINTS, inexact
 from benchmarks.training_runs import Job, Study, lines, run_all, seeded, study
 from sepo_trainer.config import ObjectiveConfig, RunConfig
 
@@ -37,17 +38,16 @@ BENCHMARK = "credit_ablation"
 ARMS: tuple[str, ...] = get_args(ObjectiveConfig.model_fields["penalty_credit"].annotation)
 BASE = "credited"
 QUANTITIES = {
-    "exploitability": "points per hand",
+    "exploitability": POINTS,
     "objective": "J, scaled points",
-    "u": "points per hand",
-    "e": "points per hand",
+    "u": POINTS,
+    "e": POINTS,
 }
 """Of the final policy, exactly, as `result.json` has them."""
-LAST_FOULS = 10
 
 
 def main(arguments: Sequence[str]) -> None:
-    made = parser(f"benchmarks.{BENCHMARK}", (__doc__ or "").strip())
+    made = parser(f"benchmarks.{BENCHMARK}", __doc__ or "")
     made.add_argument(
         "--name", type=record_name, default="default", help="of the record (%(default)s)"
     )
@@ -109,6 +109,8 @@ def main(arguments: Sequence[str]) -> None:
     from benchmarks.plots import arms as picture  # matplotlib only now, as this process runs long
 
     picture(record, tuple(arms), path.with_suffix(".svg"))
+    for note in record.notes[2:]:
+        console.print(note)
     for arm in arms:
         final = record.measures[arm]["exploitability"]
         console.print(f"{arm:>14}  final exploitability {final.mean:.4f}, worst {final.high:.4f}")
@@ -143,6 +145,14 @@ def summarize(
         "two runs of one seed.",
         f"The settings are those of {BASE}; no arm was tuned for itself.",
     ]
+    notes += inexact(
+        {
+            f"{arm} seed {seed}": share
+            for arm in finished
+            for seed, share in zip(seeds, measures[arm]["uncovered"].values, strict=True)
+            if share is not None
+        }
+    )
     return Record(
         benchmark=BENCHMARK,
         name=name,
@@ -175,9 +185,7 @@ def _quantities(folders: Sequence[Path]) -> dict[str, Measure]:
         for quantity, unit in QUANTITIES.items()
     }
     return found | {
-        "start exploitability": measure(
-            [start["exploitability"] for start in starts], "points per hand"
-        ),
+        "start exploitability": measure([start["exploitability"] for start in starts], POINTS),
         "uncovered": measure([result["uncovered"] for result in results], "probability"),
         f"foul rate of the last {LAST_FOULS} iterations": measure(
             [fmean(line["foul_rate"] for line in end) for end in ends], "fouls per decision"

@@ -74,7 +74,7 @@ def exploitability_curves(record: Record, path: Path) -> None:
 
 
 def arms(record: Record, order: Sequence[str], path: Path) -> None:
-    """Each arm's final exploitability: a dot per seed, its seeds joined, mean and interval beside."""
+    """Each arm's final exploitability: a dot per seed, seeds joined, mean and interval beside."""
 
     def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")

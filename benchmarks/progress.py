@@ -1,4 +1,4 @@
-"""How far a study is, and how long it will take: a bar in a terminal, else a line per finished run."""
+"""How far a study is, and the time left: a bar in a terminal, else a line per finished run."""
 
 from __future__ import annotations
 

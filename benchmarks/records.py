@@ -107,7 +107,7 @@ class Record(Strict):
     measures: dict[str, dict[str, Measure]]
     """By group (an arm, a side, a subject) and quantity."""
     certificate: Certificate
-    curves: dict[str, tuple[tuple[float, float, float], ...]] = {}
+    curves: dict[str, tuple[tuple[float, float, float], ...]] = Field(default_factory=dict)
     """By seed: (iteration, seconds of training until then, exploitability), thinned."""
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
-"""How fast the parts are, on one thread: sampling against `generate`, one GRPO step, one exact score.
+"""How fast the parts are: sampling against `generate`, one GRPO step, one exact score.
 
 ``python -m benchmarks.speed`` measures all three on the embedded model after its warm start;
-``--sampler``, ``--step`` and ``--exact`` choose. Everything runs in this process, one part after the
-other, after runs that do not count.
+``--sampler``, ``--step`` and ``--exact`` choose. Everything runs in this process, one part after
+the other, each after runs that do not count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +19,7 @@ from rich.console import Console
 
 from benchmarks.certificate import certify
 from benchmarks.command_line import (
+    BenchmarkError,
     at_least,
     changed,
     command,
@@ -65,7 +65,7 @@ class Subject(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> None:
-    made = parser(f"benchmarks.{BENCHMARK}", (__doc__ or "").strip(), seeds=False)
+    made = parser(f"benchmarks.{BENCHMARK}", __doc__ or "", seeds=False)
     made.add_argument("--sampler", action="store_true", help="tokens per second of sampling")
     made.add_argument("--step", action="store_true", help="seconds of a GRPO step")
     made.add_argument("--exact", action="store_true", help="milliseconds of an exact score")
@@ -96,7 +96,9 @@ def main(arguments: Sequence[str]) -> None:
             for weights, settings in subjects.items()
         ]
     if given.step or everything:
-        records.append(step(warm, subject("step", "--step", "--steps", str(given.steps)), given.steps))
+        records.append(
+            step(warm, subject("step", "--step", "--steps", str(given.steps)), given.steps)
+        )
     if given.exact or everything:
         options = ("--exact", "--repeats", str(given.repeats))
         records.append(exact(warm, subject("exact", *options), given.repeats))
@@ -142,14 +144,14 @@ def sampler(settings: RunConfig, subject: Subject, weights: str, pairs: int) -> 
     per_reply = "tokens per reply"
     return _record(
         subject,
-        "New tokens per second of our sampler and of transformers' `generate`, in turn in one process.",
+        "New tokens per second of our sampler and of transformers' `generate`, in turn.",
         (
             f"{len(prompts)} prompts, {len(prompts) // REPLICATES} distinct, at most "
             f"{settings.rollout.max_new_tokens} new tokens, temperature "
             f"{settings.rollout.temperature:g}; {weights} weights.",
-            "Only new tokens up to and including the end token count, on both sides. `generate` has "
+            "On both sides only new tokens up to and including the end token count. `generate` has "
             "its key-value cache and samples from the whole distribution, as ours does.",
-            "Our sampler reads equal prefixes once. So its lead is largest where replies agree.",
+            "Our sampler reads equal prefixes once, so its lead is largest where replies agree.",
         ),
         {
             "sepo": {
@@ -301,7 +303,11 @@ def _step_times(settings: RunConfig, *, one_opponent_per_pool: bool) -> dict[str
     seen: list[Step] = []
     train(run, seen.append)
     games = [sum(len(group.rollouts) for group in done.groups) for done in seen]
-    assert not one_opponent_per_pool or set(games) == {GAMES}
+    if one_opponent_per_pool and set(games) != {GAMES}:
+        raise BenchmarkError(
+            f"--step is laid out for {GAMES} games of Kuhn poker, and these settings play "
+            f"{games[0]}. Leave game.name and game.options as they are."
+        )
     replies = [[t for g in s.groups for r in g.rollouts for t in r.turns] for s in seen]
     counted = seen[2:]
     found = {
@@ -358,8 +364,7 @@ def _rate(timed: Timed) -> float:
 
 
 def _told(found: Measure) -> str:
-    middle = median([value for value in found.values if value is not None])
-    return f"median {middle:.4g} ({found.low:.4g} to {found.high:.4g})"
+    return f"median {found.median:.4g} ({found.low:.4g} to {found.high:.4g})"
 
 
 if __name__ == "__main__":

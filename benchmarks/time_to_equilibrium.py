@@ -1,14 +1,15 @@
 """How near to equilibrium the embedded default comes, and how long it takes: once per seed.
 
-``python -m benchmarks.time_to_equilibrium --seeds 5`` trains each seed in a process of its own, so that
-wall clock and peak memory are those of everything a user waits for. It can be stopped and run again.
+``python -m benchmarks.time_to_equilibrium --seeds 5`` trains each seed in a process of its own, so
+that wall clock and peak memory are those of everything a user waits for. It can be stopped and run
+again: finished seeds are kept, and an interrupted one goes on from its last checkpoint.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ class Curve(NamedTuple):
 
 
 def main(arguments: Sequence[str]) -> None:
-    made = parser(f"benchmarks.{BENCHMARK}", (__doc__ or "").strip())
+    made = parser(f"benchmarks.{BENCHMARK}", __doc__ or "")
     made.add_argument(
         "--name", type=record_name, default="default", help="of the record (%(default)s)"
     )
@@ -93,6 +94,8 @@ def main(arguments: Sequence[str]) -> None:
 
     exploitability_curves(record, path.with_suffix(".svg"))
     final = record.measures["exploitability"]["final"]
+    for note in record.notes[1:]:
+        console.print(note)
     console.print(
         f"final exploitability {final.mean:.4f} {POINTS} (mean of {len(seeds)}; worst "
         f"{final.high:.4f}). Written to {path}; now: python -m benchmarks.readme"
@@ -139,6 +142,7 @@ def summarize(
     ]
     if jobs_at_once > 1:
         notes.append(f"{jobs_at_once} trainings ran at once, so each took longer than alone.")
+    notes += inexact({f"seed {s}": c.uncovered[-1] for s, c in zip(seeds, curves, strict=True)})
     if None in walls:
         notes.append("Some seeds were interrupted and resumed: their whole process is not timed.")
     return Record(
@@ -171,6 +175,19 @@ def summarize(
             for seed, curve in zip(seeds, curves, strict=True)
         },
     )
+
+
+def inexact(uncovered: Mapping[str, float]) -> list[str]:
+    """A note on the runs whose final score is not exact, if there are any.
+
+    >>> inexact({"seed 0": 1e-6, "seed 1": 0.02})
+    ['Not exact, as up to 0.02 of a reply is uncovered: seed 1.']
+    """
+    named = [name for name, share in uncovered.items() if share >= EXACT_BELOW]
+    if not named:
+        return []
+    most = max(uncovered.values())
+    return [f"Not exact, as up to {most:.2g} of a reply is uncovered: {', '.join(named)}."]
 
 
 def read_curve(folder: Path) -> Curve:

@@ -1,8 +1,8 @@
 """Trainings as processes of their own: started, watched, resumed, and read when they are done.
 
 A process per run makes wall clock and peak memory those of the whole training, imports included.
-Run folders are kept under a digest of settings and code, so that a run is taken up again, or reused,
-only by the very same study.
+Run folders are kept under a digest of settings and code, so that a run is taken up again, or
+reused, only by the very same study.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from benchmarks.certificate import source_digest
-from benchmarks.command_line import BenchmarkError, Interrupted, config_digest
+from benchmarks.command_line import BenchmarkError, InterruptedStudyError, config_digest
 from sepo_trainer.config import RunConfig, to_toml
 
 POLL = 0.05
@@ -120,7 +120,7 @@ def run_all(
 
     Raises:
         BenchmarkError: a job failed, or the code changed in between; the others are stopped, saved.
-        Interrupted: by Ctrl-C or SIGTERM.
+        InterruptedStudyError: by Ctrl-C or SIGTERM.
     """
     waiting = [job for job in jobs if not job.done]
     running: dict[int, tuple[Job, subprocess.Popen[bytes], float, bool]] = {}
@@ -147,7 +147,7 @@ def run_all(
             place.check_code()
         except KeyboardInterrupt:
             finished = sum(job.done for job in jobs)
-            raise Interrupted(
+            raise InterruptedStudyError(
                 f"stopped with {finished} of {len(jobs)} runs finished. "
                 "The same command goes on from here."
             ) from None
@@ -196,8 +196,8 @@ def _settle(job: Job, status: int, seconds: float, peak: int, resumed: bool) -> 
     """Note what the finished process cost.
 
     Args:
-        peak: resident memory as the kernel counts it for that process. It begins with this process's
-            own at the time of the start; a training imports torch, so it always grows past that.
+        peak: resident memory as the kernel counts it for that process. The count begins at what
+            this one holds when it starts the other; a training imports torch and grows past that.
     """
     if status != 0:
         told = job.log.read_text(errors="replace").strip().splitlines()[-12:]

@@ -129,7 +129,7 @@ class LearningConfig(_Section):
     """Bonus per nat of entropy on the move's tokens."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     """Largest norm of the gradient."""
-    microbatch: Positive = 1024
+    microbatch: Positive = 256
     """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
 
 

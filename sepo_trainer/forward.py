@@ -13,10 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from sepo_trainer.records import Ids
+
+MOST_NODES = 64
+"""Tokens that one tree may hold beyond its prompt, unless a single row is longer. Attention within
+a tree costs their square, so text that hardly repeats is better read in several trees."""
 
 
 class Distributions(NamedTuple):
@@ -47,17 +52,14 @@ def next_token_logprobs(
         temperature: logits are divided by it first.
     """
     device = model.device
-    prompts = list(dict.fromkeys(prompt for prompt, _ in rows))
-    shared = shared_prefix(prompts)
-    trees = {prompt: _Tree(prompt[shared:]) for prompt in prompts}
-    paths = [trees[prompt].insert(rest) for prompt, rest in rows]
+    shared = shared_prefix([prompt for prompt, _ in rows])
+    trees, places = _plant(rows, shared)
 
-    size = max(len(tree.tokens) for tree in trees.values())
-    ids = torch.full((len(prompts), size), pad_id, device=device)
-    depth = torch.zeros((len(prompts), size), dtype=torch.long, device=device)
-    sees = np.zeros((len(prompts), 1, size, shared + size), dtype=bool)
-    sees[..., :shared] = True
-    for number, tree in enumerate(trees.values()):
+    size = max(len(tree.tokens) for tree in trees)
+    ids = torch.full((len(trees), size), pad_id, device=device)
+    depth = torch.zeros((len(trees), size), dtype=torch.long, device=device)
+    sees = np.ones((len(trees), 1, size, shared + size), dtype=bool)
+    for number, tree in enumerate(trees):
         ids[number, : len(tree.tokens)] = torch.tensor(tree.tokens)
         depth[number, : len(tree.tokens)] = torch.tensor(tree.depths)
         sees[number, 0, :, shared:] = tree.ancestors(size)
@@ -65,24 +67,38 @@ def next_token_logprobs(
         input_ids=ids,
         attention_mask=torch.from_numpy(sees).to(device),
         position_ids=shared + depth,
-        past_key_values=_read_shared(model, prompts, shared),
+        past_key_values=read_shared(model, rows[0][0][:shared], copies=len(trees)),
         use_cache=True,
     )
-    first = {prompt: number * size for number, prompt in enumerate(trees)}
-    where = pad_right(
-        [
-            [first[prompt] + node for node in path]
-            for (prompt, _), path in zip(rows, paths, strict=True)
-        ],
-        0,
-    )
-    nodes, places = torch.unique(where, return_inverse=True)
+    where = pad_right([[tree * size + node for node in path] for tree, path in places], 0)
+    nodes, where = torch.unique(where, return_inverse=True)
     logits = out.logits.flatten(0, 1)[nodes.to(device)]
-    return Distributions(torch.log_softmax(logits.float() / temperature, dim=-1), places.to(device))
+    return Distributions(torch.log_softmax(logits.float() / temperature, dim=-1), where.to(device))
+
+
+def _plant(
+    rows: Sequence[tuple[Ids, Ids]], shared: int
+) -> tuple[list[_Tree], list[tuple[int, list[int]]]]:
+    """The rows as trees, one for each prompt or, where a tree would grow too large, several.
+
+    Returns:
+        the trees, and for each row its tree and the nodes in it whose distributions its tokens are
+        drawn from.
+    """
+    trees: list[_Tree] = []
+    growing: dict[Ids, int] = {}
+    places = []
+    for prompt, rest in rows:
+        number = growing.get(prompt)
+        if number is None or not trees[number].has_room_for(rest):
+            number = growing[prompt] = len(trees)
+            trees.append(_Tree(prompt[shared:]))
+        places.append((number, trees[number].insert(rest)))
+    return trees, places
 
 
 class _Tree:
-    """One prompt's tail and all its continuations, each distinct prefix one node."""
+    """One prompt's tail and continuations of it, each distinct prefix one node."""
 
     def __init__(self, tail: Ids) -> None:
         self.tokens = list(tail)
@@ -90,6 +106,11 @@ class _Tree:
         self.depths = list(range(len(tail)))
         self._children: dict[tuple[int, int], int] = {}
         self._root = len(tail) - 1
+
+    def has_room_for(self, rest: Ids) -> bool:
+        """Whether ``rest`` fits, however little of it is here already; a lone row always does."""
+        grown = len(self.tokens) - self._root - 1
+        return grown == 0 or grown + len(rest) <= MOST_NODES
 
     def insert(self, rest: Ids) -> list[int]:
         """The nodes whose distributions the tokens of ``rest`` are drawn from, in order."""
@@ -106,7 +127,7 @@ class _Tree:
             path.append(node)
         return path
 
-    def ancestors(self, size: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    def ancestors(self, size: int) -> NDArray[np.bool_]:
         """``(size, size)``: what each node sees, itself included; a padding node sees itself."""
         sees = np.eye(size, dtype=bool)
         for node, parent in enumerate(self.parents):
@@ -115,53 +136,24 @@ class _Tree:
         return sees
 
 
-def _read_shared(model: PreTrainedModel, prompts: Sequence[Ids], shared: int) -> DynamicCache:
-    """The cache of the first ``shared`` tokens, once for each prompt."""
+def read_shared(model: PreTrainedModel, prefix: Ids, *, copies: int) -> DynamicCache:
+    """The cache of ``prefix``, read once and repeated ``copies`` times."""
     cache = DynamicCache(config=model.config)
-    if shared:
-        head = torch.tensor([prompts[0][:shared]], device=model.device)
+    if prefix:
+        head = torch.tensor([prefix], device=model.device)
         model(input_ids=head, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache.batch_select_indices(torch.zeros(len(prompts), dtype=torch.long, device=model.device))
+        cache.batch_select_indices(torch.zeros(copies, dtype=torch.long, device=model.device))
     return cache
 
 
-def read_prompts(
-    model: PreTrainedModel, prompts: Sequence[Ids], *, pad_id: int
-) -> tuple[Tensor, DynamicCache, Tensor]:
-    """Read each prompt, padded to one length behind what they all begin with.
-
-    Returns:
-        ``(prompts, vocabulary)`` logits of the next token, the cache, and the ``(prompts, tokens)``
-        attention mask.
-    """
-    shared = shared_prefix(prompts)
-    device = model.device
-    cache = _read_shared(model, prompts, shared)
-    tails = [tuple(prompt[shared:]) for prompt in prompts]
-    length = max(map(len, tails))
-    ids = torch.tensor([(pad_id,) * (length - len(t)) + t for t in tails], device=device)
-    mask = torch.tensor(
-        [[1] * shared + [0] * (length - len(t)) + [1] * len(t) for t in tails], device=device
-    )
-    out = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(1) - 1)[:, shared:].clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return out.logits[:, -1], cache, mask
-
-
 def shared_prefix(prompts: Sequence[Ids]) -> int:
-    """How many tokens all prompts begin with, at least one of each left over; 0 for a lone prompt.
+    """How many tokens all prompts begin with, at least one of each left over.
 
     >>> shared_prefix([(7, 8, 1), (7, 8, 2, 3)])
     2
+    >>> shared_prefix([(7, 8), (7, 8)])
+    1
     """
-    if len(prompts) == 1:
-        return 0
     low, high = min(prompts), max(prompts)  # what these two share, all share
     same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     return min(same, min(map(len, prompts)) - 1)

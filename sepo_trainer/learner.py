@@ -63,6 +63,7 @@ class Learner:
     def accumulate(self, rows: Sequence[Row], pull: Pull) -> dict[str, float]:
         """Add the gradient of the loss over ``rows`` to the parameters, in microbatches."""
         sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
+        sequences.sort(key=lambda sequence: len(sequence[0]))  # like lengths together: less padding
         stats: dict[str, float] = {}
         for start in range(0, len(sequences), self.microbatch):
             chunk = sequences[start : start + self.microbatch]

@@ -314,6 +314,7 @@ def _reference(axes: Axes, value: float, name: str) -> None:
         color=MUTED,
         fontsize=9.5,
         bbox={"facecolor": SURFACE, "linewidth": 0, "pad": 0.5},
+        zorder=1.5,  # over the grid, under what is drawn
     )
 
 
@@ -329,10 +330,15 @@ def _logarithmic(axes: Axes, low: float, high: float, *, subs: tuple[int, ...] =
 def _iterations(axes: Axes, iterations: Sequence[float] | Floats, *, named: bool = True) -> None:
     """The shared axis: updates done."""
     first, last = iterations[0], iterations[-1]
-    axes.set_xlim(first, last) if last > first else axes.set_xlim(first - 0.5, first + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    if last > first:
+        axes.set_xlim(first, last)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    else:
+        axes.set_xlim(first - 0.5, first + 0.5)
+        axes.set_xticks([first], [f"{first:g}"])
     axes.grid(axis="x", visible=False)
     if named:
+        axes.tick_params(labelbottom=True)
         axes.set_xlabel("iteration")
 
 

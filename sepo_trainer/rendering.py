@@ -20,8 +20,6 @@ from sepo_trainer.records import Ids
 
 REMEMBERED = 2**15
 """Most entries of each memory; beyond it the longest unused one goes."""
-STAND_IN = "REPLY"
-"""Stands where a reply will be, to find out what the template writes around it."""
 
 
 class Renderer:
@@ -96,14 +94,12 @@ class Renderer:
         Args:
             ended: the reply closes with the end token, which the template would write again.
         """
-        asked, after = messages[:-2], messages[-1]
-        stand_in = (*asked, Message("assistant", STAND_IN))
-        before = self._text(asked, ask=True)
-        whole = self._text((*stand_in, after), ask=True)
-        closed = self._text(stand_in, ask=False)
-        if not (whole.startswith(before + STAND_IN) and whole.startswith(closed)):
+        held = self._text(messages[:-2], ask=True) + messages[-2].content
+        closed = self._text(messages[:-1], ask=False)
+        whole = self._text(messages, ask=True)
+        if not (whole.startswith(held) and whole.startswith(closed)):
             return None
-        between = whole[len(before) + len(STAND_IN) :]
+        between = whole[len(held) :]
         if ended:
             end = str(self._tokenizer.eos_token)
             if not between.startswith(end):

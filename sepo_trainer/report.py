@@ -50,7 +50,7 @@ def write_report(folder: RunFolder) -> None:
     folder.plots.mkdir(exist_ok=True)
     pictures = [_render(drawing, folder.plots) for drawing in _drawings(record, known)]
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        (files("sepo_trainer") / "report.html.jinja").read_text()
+        (files("sepo_trainer") / "report.html.jinja").read_text(encoding="utf-8")
     )
     page = template.render(
         **_verdict(record, known, folder.path.name),
@@ -104,17 +104,17 @@ def _notes(record: Record) -> list[str]:
     if record.result is None:
         notes.append(
             f"This run is not finished: {len(record.lines)} of "
-            f"{record.config.learning.iterations} iterations are done. The numbers "
-            "are those of the policy before its latest update."
+            f"{record.config.learning.iterations} iterations are done. A policy is measured before "
+            "the update of its iteration, so the latest update does not count yet."
         )
     if record.policies and not record.policies[-1][1]["uncovered"] < EXACT_BELOW:
         notes.append(
-            "The final number is not exact: in some situation more than "
-            f"{EXACT_BELOW:g} of the probability went to replies that were not read as a move. "
-            "Trust the interval, not the value."
+            f"The {record.newest} number is not exact: in some situation {EXACT_BELOW:g} or more "
+            "of the policy's probability was not covered when it was read. Trust the interval."
         )
     if record.damaged:
-        notes.append(f"{record.damaged} damaged line(s) of the run's records are left out.")
+        lines = "1 line" if record.damaged == 1 else f"{record.damaged} lines"
+        notes.append(f"Left out: {lines} of the run's records, damaged.")
     return notes
 
 
@@ -309,7 +309,7 @@ def _render(drawing: Drawing, folder: Path) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text)
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
 
@@ -323,12 +323,16 @@ def _number(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """As a person says it.
+    """As a person says it, in one piece.
 
-    >>> _duration(18.04), _duration(754), _duration(7500)
-    ('18 s', '12 min 34 s', '2 h 5 min')
+    >>> [_duration(s).replace("\N{NO-BREAK SPACE}", " ") for s in (2.31, 18.04, 754, 7500)]
+    ['2.3 s', '18 s', '12 min 34 s', '2 h 5 min']
     """
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    if minutes >= 60:
+        said = f"{minutes // 60} h {minutes % 60} min"
+    elif minutes:
+        said = f"{minutes} min {rest} s"
+    else:
+        said = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return said.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,9 +1,11 @@
-"""Sampling from a transformers model in this process, one forward pass per distinct prefix.
+"""Sampling from a transformers model in this process, each distinct prefix written once.
 
 Rollouts of one group read the same prompt and, once trained, mostly write the same words. So the
-batch is a tree: each distinct prompt is read once, and rows that have written the same tokens so
-far are one row of the cache until their draws differ. Every row still draws for itself, from its
-own counter-based stream, so a reply depends on its request and not on its neighbours.
+cache is a tree: what all prompts begin with is read once, each distinct prompt's remainder once,
+and rows that have written the same tokens so far are one node until their draws differ. Nodes stay
+where they are and a new token attends to its ancestors alone, so nothing is ever copied from row to
+row. Every row still draws for itself, from its own counter-based stream: a reply depends on its
+request and not on its neighbours.
 
 Knows tokens only: no game, no chat.
 """
@@ -14,11 +16,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from sepo_trainer.forward import read_prompts
-from sepo_trainer.records import Reply, Request
+from sepo_trainer.forward import read_shared, shared_prefix
+from sepo_trainer.records import Ids, Reply, Request
 from sepo_trainer.seeding import uniforms
+
+MOST_ROWS = 32
+"""Replies that grow in one tree. Attention costs their square where they all differ."""
 
 
 class TransformersSampler:
@@ -50,53 +56,130 @@ class TransformersSampler:
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
         if not requests:
             return []
-        prompts = list(dict.fromkeys(request.prompt_ids for request in requests))
-        number = {prompt: index for index, prompt in enumerate(prompts)}
+        device = self.model.device
         seeds = np.array([request.seed for request in requests], dtype=np.uint64)
-        draws = torch.from_numpy(uniforms(seeds, self.max_new_tokens)).to(self.model.device)
+        draws = torch.from_numpy(uniforms(seeds, self.max_new_tokens)).to(device)
+        prompts, tree_of = _share_out(requests)
+        grove = _Grove(self.model, prompts, pad_id=self.pad_id)
 
-        logits, cache, mask = read_prompts(self.model, prompts, pad_id=self.pad_id)
-        node = torch.tensor([number[request.prompt_ids] for request in requests]).to(mask.device)
-        active = torch.arange(len(requests), device=mask.device)
-        tokens = torch.full((len(requests), self.max_new_tokens), -1, device=mask.device)
-        logprobs = torch.zeros(tokens.shape, device=mask.device)
+        # A row stands at a node: (tree, slot) among the nodes written in the last step.
+        tree = torch.tensor(tree_of, device=device)
+        slot = torch.zeros_like(tree)
+        active = torch.arange(len(requests), device=device)
+        tokens = torch.full((len(requests), self.max_new_tokens), -1, device=device)
+        logprobs = torch.zeros(tokens.shape, device=device)
         for step in range(self.max_new_tokens):
-            chosen, logp = self._draw(logits, node, draws[active, step])
+            width, vocabulary = grove.logits.shape[1:]
+            node = tree * width + slot
+            chosen, logp = self._draw(grove.logits.flatten(0, 1), node, draws[active, step])
             tokens[active, step], logprobs[active, step] = chosen, logp
             going = chosen != self.end_id
             if step + 1 == self.max_new_tokens or not going.any():
                 break
-            active, prefix = active[going], node[going] * logits.shape[1] + chosen[going]
-            grown, node = torch.unique(prefix, return_inverse=True)
-            parent, written = grown // logits.shape[1], grown % logits.shape[1]
-            if len(parent) != len(mask) or not torch.equal(parent, torch.arange(len(mask))):
-                cache.batch_select_indices(parent)
-                mask = mask[parent]
-            mask = torch.cat([mask, mask.new_ones(len(parent), 1)], dim=1)
-            out = self.model(
-                input_ids=written[:, None],
-                attention_mask=mask,
-                position_ids=mask.sum(1, keepdim=True) - 1,
-                past_key_values=cache,
-                use_cache=True,
+            active, tree = active[going], tree[going]
+            written, which = torch.unique(
+                node[going] * vocabulary + chosen[going], return_inverse=True
             )
-            logits, cache = out.logits[:, -1], out.past_key_values
+            slot = grove.grow(written // vocabulary, written % vocabulary)[which]
         return [
             Reply(ids, tuple(row_logprobs[: len(ids)]), ids[-1] == self.end_id)
             for row, row_logprobs in zip(tokens.tolist(), logprobs.tolist(), strict=True)
             for ids in [tuple(token for token in row if token >= 0)]
         ]
 
-    def _draw(
-        self, logits: torch.Tensor, node: torch.Tensor, draw: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A token for each row and its log-prob; row i stands at prefix ``node[i]``."""
+    def _draw(self, logits: Tensor, node: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
+        """A token for each row and its log-prob; row i stands at ``node[i]``."""
+        here, which = torch.unique(node, return_inverse=True)
+        logits = logits[here].float()
         if self.temperature == 0:
             best = logits.argmax(-1)
-            return best[node], torch.zeros(len(node), device=logits.device)
-        logprobs = torch.log_softmax(logits.float() / self.temperature, dim=-1)
+            return best[which], torch.zeros(len(node), device=logits.device)
+        logprobs = torch.log_softmax(logits / self.temperature, dim=-1)
         cumulative = logprobs.double().exp().cumsum(-1)
-        mark = draw * cumulative[node, -1]
-        chosen = torch.searchsorted(cumulative[node], mark[:, None], right=True)[:, 0]
+        mark = draw * cumulative[which, -1]
+        chosen = torch.searchsorted(cumulative[which], mark[:, None], right=True)[:, 0]
         chosen = chosen.clamp(max=logits.shape[1] - 1)
-        return chosen, logprobs[node, chosen]
+        return chosen, logprobs[which, chosen]
+
+
+class _Grove:
+    """Trees of tokens with one cache: a batch row is a tree, its sequence the nodes so far."""
+
+    def __init__(self, model: PreTrainedModel, prompts: Sequence[Ids], *, pad_id: int) -> None:
+        self._model, self._pad_id = model, pad_id
+        device = model.device
+        shared = shared_prefix(prompts)
+        self._cache = read_shared(model, prompts[0][:shared], copies=len(prompts))
+        tails = [prompt[shared:] for prompt in prompts]
+        length = max(map(len, tails))
+        ids = torch.tensor([(pad_id,) * (length - len(t)) + t for t in tails], device=device)
+        mask = torch.tensor(
+            [[1] * shared + [0] * (length - len(t)) + [1] * len(t) for t in tails], device=device
+        )
+        out = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1)[:, shared:].clamp(min=0),
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self.logits: Tensor = out.logits
+        """``(trees, slots, vocabulary)`` after the nodes of the last step."""
+        self._sees = mask.bool()[:, None]
+        """``(trees, slots, nodes)``: what each node of the last step attends to."""
+        self._depth = mask.sum(1, keepdim=True)
+        """``(trees, slots)``: how many tokens lead to it, itself included."""
+
+    def grow(self, parents: Tensor, written: Tensor) -> Tensor:
+        """Write one token behind each parent, all at once.
+
+        Args:
+            parents: flat ``tree * slots + slot`` of the last step's nodes, in ascending order.
+            written: the tokens.
+
+        Returns:
+            the slot of each new node in its tree.
+        """
+        trees, width = self._sees.shape[:2]
+        tree = parents // width
+        first = torch.searchsorted(tree, torch.arange(trees, device=tree.device))
+        slot = torch.arange(len(tree), device=tree.device) - first[tree]
+        slots = int(slot.max()) + 1
+
+        ids = torch.full((trees, slots), self._pad_id, device=tree.device)
+        ids[tree, slot] = written
+        origin = torch.zeros_like(ids)
+        origin[tree, slot] = parents % width
+        rows = torch.arange(trees, device=tree.device)[:, None]
+        itself = torch.eye(slots, dtype=torch.bool, device=tree.device).expand(trees, -1, -1)
+        self._sees = torch.cat([self._sees[rows, origin], itself], dim=2)
+        self._depth = self._depth[rows, origin] + 1
+        out = self._model(
+            input_ids=ids,
+            attention_mask=self._sees[:, None],
+            position_ids=self._depth - 1,
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        self.logits = out.logits
+        return slot
+
+
+def _share_out(requests: Sequence[Request]) -> tuple[list[Ids], list[int]]:
+    """A tree for each distinct prompt, or several where many requests have it.
+
+    Returns:
+        the prompts of the trees, and the tree of each request.
+    """
+    prompts: list[Ids] = []
+    open_tree: dict[Ids, tuple[int, int]] = {}
+    tree_of = []
+    for request in requests:
+        tree, rows = open_tree.get(request.prompt_ids, (-1, MOST_ROWS))
+        if rows == MOST_ROWS:
+            tree, rows = len(prompts), 0
+            prompts.append(request.prompt_ids)
+        open_tree[request.prompt_ids] = (tree, rows + 1)
+        tree_of.append(tree)
+    return prompts, tree_of

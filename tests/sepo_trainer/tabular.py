@@ -322,10 +322,10 @@ class Dilemma:
 
 
 class DilemmaHarms:
-    """The `paper` harms and weights of the iterated prisoner's dilemma."""
+    """The `paper` harms of the iterated prisoner's dilemma; weights by which each can be felt."""
 
     profiles = ("paper",)
-    published = Weights(scale=1.0, exploitability=2.4, collusion=1.0, externality=1.8)
+    published = Weights(scale=1.0, exploitability=2.4, collusion=2.0, externality=9.0)
 
     def penalties(self, game, state, seat, *, profile):
         rounds = game.rounds
