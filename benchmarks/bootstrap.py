@@ -4,7 +4,7 @@ The method is the percentile bootstrap with 9,999 resamples of a fixed seed, so 
 equal intervals. BCa is no better for means of so few values (`tests/benchmarks/test_bootstrap.py`
 measures both), and unlike it the percentile interval exists for every sample that varies.
 
-Few values give short intervals: of nominal 95 %, five normal draws cover about 85 %.
+Few values give short intervals: of nominal 95 %, five normal draws cover about 84 %.
 """
 
 from __future__ import annotations

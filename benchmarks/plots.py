@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from benchmarks.records import Measure, Record
-from sepo_trainer.plots import GRID, INK, MUTED, SERIES, render
+from sepo_trainer.report.plots import GRID, INK, MUTED, SERIES, render
 
 MOST_BYTES = 200_000
 SIZE = (8.0, 4.0)

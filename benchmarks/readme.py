@@ -1,7 +1,7 @@
 """The tables of benchmarks/README.md, made from the records and from nothing else.
 
-``python -m benchmarks.readme`` writes them between the two markers; ``--check`` only says whether they
-are as the records are (exit status 1 if not).
+``python -m benchmarks.readme`` writes them between the two markers; ``--check`` only says whether
+they are as the records are (exit status 1 if not).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ README = RESULTS.parent / "README.md"
 BEGIN = "<!-- records: begin, written by `python -m benchmarks.readme` -->"
 END = "<!-- records: end -->"
 NOTHING = "No records yet."
-DASH = "–"
+DASH = "-"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -133,8 +133,8 @@ def _credit_ablation(records: Sequence[Record]) -> str:
                 )
             )
     legend = (
-        "Of the final policies, exactly; J, u and e are means over seeds. The last column is paired "
-        "by seed: below 0, credited ends nearer to equilibrium."
+        "Of the final policies, exactly; J, u and e are means over seeds. The last column is "
+        "paired by seed: below 0, credited ends nearer to equilibrium."
     )
     return f"{_table(head, rows)}\n\n{legend}"
 

@@ -129,9 +129,7 @@ def warm_started(config: RunConfig, runs: Path, console: Console) -> RunConfig:
 
 def sampler(settings: RunConfig, subject: Subject, weights: str, pairs: int) -> Record:
     """Our sampler and `generate` in turn on the same prompts, A B A B, after one round of each."""
-    from sepo_trainer.run import put_together
-
-    run = put_together(settings)
+    run = _assembled(settings)
     prompts = [prompt for prompt in distinct_prompts(run) for _ in range(REPLICATES)]
     ours: list[Timed] = []
     theirs: list[Timed] = []
@@ -194,9 +192,7 @@ def step(settings: RunConfig, subject: Subject, steps: int) -> Record:
 
 def exact(settings: RunConfig, subject: Subject, repeats: int) -> Record:
     """The action table and the exploitability of one model, again and again."""
-    from sepo_trainer.run import put_together
-
-    run = put_together(settings)
+    run = _assembled(settings)
     tree = run.stage.tree
 
     def score() -> tuple[float, float]:
@@ -288,11 +284,19 @@ def new_tokens(row: Sequence[int], end: int) -> int:
     return row.index(end) + 1 if end in row else len(row)
 
 
-def _step_times(settings: RunConfig, *, one_opponent_per_pool: bool) -> dict[str, Measure]:
+def _assembled(settings: RunConfig) -> Run:
+    from transformers.utils.logging import disable_progress_bar
+
     from sepo_trainer.run import put_together
+
+    disable_progress_bar()
+    return put_together(settings)
+
+
+def _step_times(settings: RunConfig, *, one_opponent_per_pool: bool) -> dict[str, Measure]:
     from sepo_trainer.train import Step, train
 
-    run = put_together(settings)
+    run = _assembled(settings)
     run.begin_learning()
     if one_opponent_per_pool:
         pools = {

@@ -15,11 +15,11 @@ from opponents.kuhn_poker import bets, nash_table
 from sepo_envs.exact.tree import EXACT_BELOW
 from sepo_trainer import plots
 from sepo_trainer.config import build, to_toml
-from sepo_trainer.landmarks import landmarks
-from sepo_trainer.plots import COLORS, Curve
 from sepo_trainer.report import write_report
+from sepo_trainer.report.landmarks import landmarks
+from sepo_trainer.report.plots import COLORS, Curve
+from sepo_trainer.report.run_record import read_record
 from sepo_trainer.run_folder import RunFolder
-from sepo_trainer.run_record import read_record
 
 PICTURES = {"exploitability", "moves", "objective", "opponents", "health", "time"}
 SECONDS = {"read": 0.5, "play": 2.0, "learn": 1.5}

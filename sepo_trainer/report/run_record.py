@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sepo_trainer.config import RunConfig, read_toml
-from sepo_trainer.plots import Curve
+from sepo_trainer.report.plots import Curve
 from sepo_trainer.run_folder import RunFolder
 
 AT: Final = "iteration"

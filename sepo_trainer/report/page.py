@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from sepo_envs.exact.tree import EXACT_BELOW
 from sepo_trainer import plots
-from sepo_trainer.landmarks import Cell, Landmarks, landmarks
-from sepo_trainer.plots import NARROW, WIDE, Gauge, Panel
+from sepo_trainer.report.landmarks import Cell, Landmarks, landmarks
+from sepo_trainer.report.plots import NARROW, WIDE, Gauge, Panel
+from sepo_trainer.report.run_record import Record, read_record
 from sepo_trainer.run_folder import RunFolder
-from sepo_trainer.run_record import Record, read_record
 
 MOST_PANELS: Final = 24
 """Situations that are drawn; the table lists all of them."""
@@ -50,7 +50,7 @@ def write_report(folder: RunFolder) -> None:
     folder.plots.mkdir(exist_ok=True)
     pictures = [_render(drawing, folder.plots) for drawing in _drawings(record, known)]
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        (files("sepo_trainer") / "report.html.jinja").read_text(encoding="utf-8")
+        (files("sepo_trainer.report") / "page.html.jinja").read_text(encoding="utf-8")
     )
     page = template.render(
         **_verdict(record, known, folder.path.name),
