@@ -7,6 +7,7 @@ reused, only by the very same study.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -168,6 +169,7 @@ def _start(job: Job) -> tuple[subprocess.Popen[bytes], bool]:
     """The process, and whether it goes on with what an earlier one began."""
     resumed = job.command == "train" and any(job.folder.glob("checkpoints/[0-9]*"))
     if not resumed:
+        _check_nobody_writes(job.folder)
         rmtree(job.folder, ignore_errors=True)  # ended before there was anything to go on from
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     arguments = [job.command]
@@ -190,6 +192,19 @@ def _start(job: Job) -> tuple[subprocess.Popen[bytes], bool]:
             ),
             resumed,
         )
+
+
+def _check_nobody_writes(folder: Path) -> None:
+    """A study that was killed leaves its training alive, which holds the lock of its folder."""
+    if not (folder / ".lock").exists():
+        return
+    with (folder / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchmarkError(
+                f"a training of an earlier study still runs in {folder}. Wait for it or end it."
+            ) from None
 
 
 def _settle(job: Job, status: int, seconds: float, peak: int, resumed: bool) -> None:

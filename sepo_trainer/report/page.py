@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from sepo_envs.exact.tree import EXACT_BELOW
-from sepo_trainer import plots
+from sepo_trainer.report import plots
 from sepo_trainer.report.landmarks import Cell, Landmarks, landmarks
 from sepo_trainer.report.plots import NARROW, WIDE, Gauge, Panel
 from sepo_trainer.report.run_record import Record, read_record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 
 from benchmarks import training_runs
@@ -80,3 +82,13 @@ def test_other_code_has_another_place(fake_trainer, monkeypatch):
     before = study(fake_trainer, "trial", CONFIG).home
     monkeypatch.setattr(training_runs, "source_digest", lambda: "0" * 64)
     assert study(fake_trainer, "trial", CONFIG).home != before
+
+
+def test_a_folder_that_somebody_writes_to_is_left_alone(two_runs):
+    _, jobs = two_runs
+    jobs[0].folder.mkdir(parents=True)
+    with (jobs[0].folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BenchmarkError, match="still runs in"):
+            run(two_runs)
+    assert (jobs[0].folder / ".lock").exists()

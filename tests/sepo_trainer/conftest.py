@@ -7,8 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from sepo_trainer.__main__ import main
+
+torch.set_num_threads(1)  # as a run's configuration does: fastest for a tiny model
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,8 @@ import pytest
 
 from opponents.kuhn_poker import bets, nash_table
 from sepo_envs.exact.tree import EXACT_BELOW
-from sepo_trainer import plots
 from sepo_trainer.config import build, to_toml
-from sepo_trainer.report import write_report
+from sepo_trainer.report import plots, write_report
 from sepo_trainer.report.landmarks import landmarks
 from sepo_trainer.report.plots import COLORS, Curve
 from sepo_trainer.report.run_record import read_record

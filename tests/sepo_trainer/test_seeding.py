@@ -87,7 +87,7 @@ def test_replicates_share_deals_and_opponents_draws_but_not_what_they_write():
             openings.setdefault(key, set()).update(found)
             written = {tuple(turn.output_ids for turn in r.turns) for r in group.rollouts}
             assert len(written) == len(group.rollouts)
-    assert sum(len(found) == 2 for found in openings.values()) > len(openings) / 2
+    assert sum(len(found) == 2 for found in openings.values()) >= len(openings) / 2
 
 
 def test_all_opponents_and_arms_meet_the_same_deals():

@@ -7,6 +7,7 @@ import torch
 
 from sepo_trainer.forward import next_token_logprobs
 from sepo_trainer.learner import Pull
+from sepo_trainer.rendering import Renderer
 from sepo_trainer.rows import stretches
 from sepo_trainer.tokenizer import BEGIN
 from tests.sepo_trainer.runs import UNTRAINED, rows_played, run_with, turns_of
@@ -159,6 +160,8 @@ def test_a_template_that_rewrites_replies_opens_a_row_for_every_turn(warm_model)
         "{{ message['content'] }}",
         "{{ message['content'] if loop.last or message['role'] == 'user' else 'I moved.' }}",
     )
+    renderer = Renderer(tokenizer)
+    run = replace(run, renderer=renderer, arena=replace(run.arena, renderer=renderer))
     groups, rows = rows_played(run)
     turns = turns_of(groups)
     later = [turn for turn in turns if "I moved." in tokenizer.decode(list(turn.prompt_ids))]

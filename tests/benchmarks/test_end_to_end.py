@@ -1,0 +1,43 @@
+"""The benchmarks of training with the real trainer, as small as it gets, in processes of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import credit_ablation, readme, time_to_equilibrium
+from benchmarks.certificate import ROOT
+from benchmarks.records import load_all
+
+TINY = [
+    *("--model.hidden", "16", "--model.layers", "1", "--model.heads", "2"),
+    *("--warm-start.steps", "40", "--warm-start.episodes", "200", "--learning.iterations", "2"),
+    *("--rollout.group-size", "2", "--rollout.max-new-tokens", "8"),
+]
+
+
+@pytest.mark.slow
+def test_a_shared_warm_start_is_the_runs_own_warm_start(tmp_path, monkeypatch):
+    """The study's run warms up by itself, the ablation's is started from a saved warm start: their
+    metrics are equal byte for byte, which is what makes the arms comparable with other runs."""
+    monkeypatch.chdir(ROOT)
+    places = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
+    time_to_equilibrium.main([*TINY, *places, "--seeds", "1"])
+    credit_ablation.main([*TINY, *places, "--seeds", "1", "--arms", "credited"])
+    (alone,) = tmp_path.glob("runs/time_to_equilibrium/*/seed-0/metrics.jsonl")
+    (shared,) = tmp_path.glob("runs/credit_ablation/*/credited-0/metrics.jsonl")
+    assert shared.read_bytes() == alone.read_bytes()
+
+    ablation, study = load_all(tmp_path / "results")
+    assert (
+        ablation.measures["credited"]["exploitability"].values
+        == study.measures["exploitability"]["final"].values
+    )
+    (seconds,) = study.measures["seconds"]["training"].values
+    (whole,) = study.measures["seconds"]["whole process"].values
+    assert 0 < seconds < whole, "the whole process also imports torch and writes the report"
+    assert study.measures["memory"]["peak"].low > 200, "MiB; torch alone takes more"
+
+    (tmp_path / "README.md").write_text(f"{readme.BEGIN}\n{readme.END}\n")
+    table = ["--readme", str(tmp_path / "README.md"), "--results", str(tmp_path / "results")]
+    readme.main(table)
+    readme.main([*table, "--check"])
