@@ -78,6 +78,10 @@ def main(arguments: Sequence[str]) -> None:
     ending = f"-{given.name}" if given.name else ""
     everything = not (given.sampler or given.step or given.exact)
     warm = warm_started(config, given.runs, console)
+    if config.warm_start.steps:
+        weights = "warm-started"
+    else:
+        weights = "given" if config.model.path else "random"
 
     def subject(name: str, *options: str) -> Subject:
         named = [*options, "--name", given.name] if given.name else [*options]
@@ -87,13 +91,13 @@ def main(arguments: Sequence[str]) -> None:
     records: list[Record] = []
     if given.sampler or everything:
         options = ("--sampler", "--pairs", str(given.pairs))
-        random = config.model_copy(
-            update={"warm_start": config.warm_start.model_copy(update={"steps": 0})}
-        )
-        subjects = {"warm-started": warm} | ({"random": random} if not config.model.path else {})
+        subjects = {weights: warm}
+        if config.model.path is None:
+            supervised = config.warm_start.model_copy(update={"steps": 0})
+            subjects["random"] = config.model_copy(update={"warm_start": supervised})
         records += [
-            sampler(settings, subject(f"sampler-{weights}", *options), weights, given.pairs)
-            for weights, settings in subjects.items()
+            sampler(settings, subject(f"sampler-{kind}", *options), kind, given.pairs)
+            for kind, settings in subjects.items()
         ]
     if given.step or everything:
         records.append(
@@ -101,7 +105,7 @@ def main(arguments: Sequence[str]) -> None:
         )
     if given.exact or everything:
         options = ("--exact", "--repeats", str(given.repeats))
-        records.append(exact(warm, subject("exact", *options), given.repeats))
+        records.append(exact(warm, subject("exact", *options), weights, given.repeats))
     for record in records:
         path = save(record, results=given.results)
         for group, quantities in record.measures.items():
@@ -167,8 +171,8 @@ def sampler(settings: RunConfig, subject: Subject, weights: str, pairs: int) -> 
     )
 
 
-def step(settings: RunConfig, subject: Subject, steps: int) -> Record:
-    """Whole GRPO steps from the warm start on: the published pools, and a batch of 192 games."""
+def step(settings: RunConfig, subject: Subject, weights: str, steps: int) -> Record:
+    """Whole GRPO steps: a batch of 192 games, and one of the settings as given."""
     settings = settings.model_copy(
         update={"learning": settings.learning.model_copy(update={"iterations": steps + 2})}
     )
@@ -179,7 +183,7 @@ def step(settings: RunConfig, subject: Subject, steps: int) -> Record:
         subject,
         "Seconds of one GRPO step: read the policy exactly, play, learn.",
         (
-            f"{steps} consecutive steps of one training, after two that do not count.",
+            f"{steps} consecutive steps from {weights} weights, after two that do not count.",
             f"`{GAMES} games`: 6 deals x 2 seats x 2 opponents (nash of the train pool, the best "
             "response of the exploit pool) x 8 replicates; five opponents do not divide 192.",
         ),
@@ -190,7 +194,7 @@ def step(settings: RunConfig, subject: Subject, steps: int) -> Record:
     )
 
 
-def exact(settings: RunConfig, subject: Subject, repeats: int) -> Record:
+def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> Record:
     """The action table and the exploitability of one model, again and again."""
     run = _assembled(settings)
     tree = run.stage.tree
@@ -210,7 +214,10 @@ def exact(settings: RunConfig, subject: Subject, repeats: int) -> Record:
     return _record(
         subject,
         "Milliseconds to score a language model's exploitability exactly.",
-        (f"{run.reader.replies} replies in {len(tree.situations)} situations are scored.",),
+        (
+            f"{run.reader.replies} replies in {len(tree.situations)} situations are scored; "
+            f"{weights} weights.",
+        ),
         {
             "exact score": {
                 "read the model": measure(read, "ms", over="repeats"),

@@ -1,5 +1,4 @@
-"""The one rule by which every game reads a model's reply: a single bracketed move, last. Knows no
-game.
+"""The one rule by which every game reads a model's reply: a single bracketed move, last.
 
 Collect every bracketed token that is shaped like this game's answers; unless they are one distinct,
 legal move with nothing but white space or punctuation after it, the reply is unreadable. Prose is
@@ -15,6 +14,8 @@ from sepo_envs.game import Unreadable
 
 WORD = re.compile(r"\[\s*([A-Za-z]{1,20})\s*\]")
 """Longer words are no answer of any game, and quoting them would fill the next prompt."""
+NUMBER = re.compile(r"\[\s*([+-]?\d{1,9})\s*\]")
+NUMBERS = re.compile(r"\[\s*([+-]?\d{1,9}(?:\s*,\s*[+-]?\d{1,9})+)\s*\]")
 AFTERTHOUGHT = re.compile(r"[^\W_]")
 
 
@@ -30,29 +31,37 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(rest)} or {last}" if rest else last
 
 
-def read_word(reply: str, *, legal: Sequence[str]) -> str | Unreadable:
-    """The one legal bracketed word that ends ``reply``; case is ignored.
+def read_answer(
+    reply: str, *, legal: Sequence[str], shape: re.Pattern[str] = WORD, choices: str = ""
+) -> str | Unreadable:
+    """The one legal bracketed answer that ends ``reply``; case and inner white space are ignored.
 
-    >>> read_word("They check, so I [Bet].", legal=("check", "bet"))
+    Args:
+        legal: the answers that are legal now, without brackets, in lower case.
+        shape: how this game's answers look, legal or not; its first group is the answer.
+        choices: how to name the legal answers where there are too many to list them.
+
+    >>> read_answer("They check, so I [Bet].", legal=("check", "bet"))
     'bet'
-    >>> read_word("[check]... or [bet]?", legal=("check", "bet")).reason
+    >>> read_answer("[check]... or [bet]?", legal=("check", "bet")).reason
     'it names 2 different moves, [check] and [bet], where exactly one is wanted'
-    >>> read_word("I would not bet", legal=("check", "bet")).reason
+    >>> read_answer("I would not bet", legal=("check", "bet")).reason
     'it holds no move in square brackets; the legal moves are [check] or [bet]'
+    >>> read_answer("Half for me: [1, 0,2]", legal=("1,0,2",), shape=NUMBERS)
+    '1,0,2'
     """
-    found = list(WORD.finditer(reply))
-    distinct = list(dict.fromkeys(match[1].lower() for match in found))
+    legal_moves = choices or one_of(legal)
+    found = list(shape.finditer(reply))
+    distinct = list(dict.fromkeys("".join(match[1].lower().split()) for match in found))
     if not distinct:
-        return Unreadable(
-            f"it holds no move in square brackets; the legal moves are {one_of(legal)}"
-        )
+        return Unreadable(f"it holds no move in square brackets; the legal moves are {legal_moves}")
     if len(distinct) > 1:
-        named = " and ".join(f"[{word}]" for word in distinct[:4])
+        named = " and ".join(f"[{answer}]" for answer in distinct[:4])
         return Unreadable(
             f"it names {len(distinct)} different moves, {named}, where exactly one is wanted"
         )
     if distinct[0] not in legal:
-        return Unreadable(f"[{distinct[0]}] is not legal here; the legal moves are {one_of(legal)}")
+        return Unreadable(f"[{distinct[0]}] is not legal here; the legal moves are {legal_moves}")
     if AFTERTHOUGHT.search(reply, found[-1].end()):
         return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
     return distinct[0]

@@ -19,7 +19,7 @@ def record(*options):
 
 
 def test_arms_are_compared_in_pairs(fake_trainer):
-    """Seed s starts at .1 (1 + s); credited ends at an eighth of it, the others where they began."""
+    """Seed s starts at .1 (1 + s); credited ends at an eighth of it, the others where they were."""
     made = record("--seeds", "3")
     assert made.measures["credited"]["exploitability"].values == pytest.approx(
         (0.1 / 8, 0.2 / 8, 0.3 / 8)

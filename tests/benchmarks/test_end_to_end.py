@@ -1,4 +1,4 @@
-"""The benchmarks of training with the real trainer, as small as it gets, in processes of their own."""
+"""The benchmarks of training with the real trainer, as small as it gets."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Reply, Request
 from sepo_trainer.rendering import Renderer
-from sepo_trainer.samplers.transformers import TransformersSampler
+from sepo_trainer.samplers.transformers import MOST_ROWS, TransformersSampler
 from sepo_trainer.seeding import uniforms
 
 LANGUAGE = tiny(hidden=32, layers=2, heads=2, run_seed=0)
@@ -89,6 +89,12 @@ def test_a_reply_depends_on_its_request_alone():
     assert_same(sampler().generate([asked[i] for i in order]), [together[i] for i in order])
     assert_same(sampler().generate(asked + asked[:5]), together + together[:5])
     assert sampler().generate([]) == []
+
+
+def test_more_replies_to_one_prompt_than_one_tree_holds_are_the_same_replies():
+    asked = [Request(prompt("b b b"), seed) for seed in range(3 * MOST_ROWS // 2)]
+    alone = [reply for start in (0, 20) for reply in sampler().generate(asked[start : start + 20])]
+    assert_same(sampler().generate(asked)[:40], alone)
 
 
 def test_another_seed_writes_something_else():

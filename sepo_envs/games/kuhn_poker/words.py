@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from sepo_envs.game import Unreadable
 from sepo_envs.games.kuhn_poker.rules import FIRST, FOLDED_TO, KuhnPoker, Move, State
-from sepo_envs.replies import one_of, read_word
+from sepo_envs.replies import one_of, read_answer
 
 QUIET = {Move.PASS: "check", Move.BET: "bet"}
 """What the moves are called while nobody has bet."""
@@ -67,7 +67,7 @@ class KuhnPokerWords:
 
     def parse(self, reply: str, state: State, seat: int) -> Move | Unreadable:
         names = self._names(state)
-        word = read_word(reply, legal=tuple(names.values()))
+        word = read_answer(reply, legal=tuple(names.values()))
         if isinstance(word, Unreadable):
             return word
         return next(move for move, name in names.items() if name == word)
