@@ -30,7 +30,7 @@ from sepo_envs.game import (
     Unreadable,
     Weights,
 )
-from sepo_envs.replies import read_word
+from sepo_envs.replies import read_answer
 from sepo_trainer.arena import Arena
 from sepo_trainer.config import RunConfig, build
 from sepo_trainer.learner import Learner, Pull
@@ -91,7 +91,7 @@ class Words:
 
     def parse(self, reply, state, seat):
         names = {str(move): move for move in self.game.legal_moves(state, seat)}
-        word = read_word(reply, legal=tuple(names))
+        word = read_answer(reply, legal=tuple(names))
         return word if isinstance(word, Unreadable) else names[word]
 
     def say(self, move, state, seat):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from opponents.kuhn_poker import UNIFORM
+from opponents.kuhn_poker import ALWAYS_BET, bets
+from opponents.opponent import from_table
 from sepo_envs.episode import Episode, begin
 from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_envs.protocol import Message, Talk
@@ -15,6 +16,8 @@ from sepo_trainer.tokenizer import BEGIN, END
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 TEMPERATURE = 0.8
+NEVER_BETS = from_table("never-bets", bets(), "by hand")
+"""With always-bet it leads a policy into all twelve situations."""
 
 
 def reach(run, situation: str) -> Episode:
@@ -122,7 +125,7 @@ def test_play_has_the_frequencies_of_the_table(warm_model, style):
     """
     run = run_with(warm_model(style), style=style, group_size=200)
     table = run.table()
-    groups = run.arena.play(run.sampler, {"train": (UNIFORM,)}, iteration=0)
+    groups = run.arena.play(run.sampler, {"train": (ALWAYS_BET, NEVER_BETS)}, iteration=0)
     seen: dict[str, Counter] = {}
     for group in groups:
         for rollout in group.rollouts:
@@ -145,7 +148,7 @@ def test_play_has_the_frequencies_of_the_table(warm_model, style):
         expected = {move: p * (1 - left) for move, p in table[situation].items()}
         shares = expected | {"uncovered": left}
         total = counts.total()
-        assert total > 300
+        assert total > 100
         likely = [kind for kind, p in shares.items() if p * total >= 5]
         bins = [(counts[kind], shares[kind] * total) for kind in likely]
         rest = (total - sum(n for n, _ in bins), total - sum(e for _, e in bins))

@@ -28,13 +28,16 @@ QUIET = {Move.PASS: "check", Move.BET: "bet"}
 """What the moves are called while nobody has bet."""
 FACING_A_BET = {Move.PASS: "fold", Move.BET: "call"}
 
-RULES = """\
-You are playing Kuhn poker against one opponent.
-The deck has three cards: Jack, Queen and King. The King beats the Queen and the Queen beats the
-Jack. Both players put 1 point into the pot and are dealt one card that the other cannot see.
-The first player checks or bets 1 point. After a check, the second player also checks or bets 1
-point. A player who faces a bet folds, and loses the pot, or calls it with 1 point.
-If nobody folds, the higher card wins the pot."""
+RULES = (
+    "You are playing Kuhn poker against one opponent.\n"
+    "The deck has three cards: Jack, Queen and King. "
+    "The King beats the Queen and the Queen beats the Jack.\n"
+    "Both players put 1 point into the pot and are dealt one card that the other cannot see.\n"
+    "The first player checks or bets 1 point. "
+    "After a check, the second player also checks or bets 1 point.\n"
+    "A player who faces a bet folds, and loses the pot, or calls it with 1 point.\n"
+    "If nobody folds, the higher card wins the pot."
+)
 
 
 @dataclass(frozen=True, slots=True)
