@@ -100,9 +100,8 @@ def main(arguments: Sequence[str]) -> None:
             for kind, settings in subjects.items()
         ]
     if given.step or everything:
-        records.append(
-            step(warm, subject("step", "--step", "--steps", str(given.steps)), given.steps)
-        )
+        options = ("--step", "--steps", str(given.steps))
+        records.append(step(warm, subject("step", *options), weights, given.steps))
     if given.exact or everything:
         options = ("--exact", "--repeats", str(given.repeats))
         records.append(exact(warm, subject("exact", *options), weights, given.repeats))

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from opponents.opponent import OpponentError
 from sepo_trainer.config import ConfigError, RunConfig, override, read_toml, to_toml
+from sepo_trainer.run_folder import existing
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -72,8 +73,9 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
         config, given = _settings(rest, command)
         try:
             if given.resume is not None:
-                asked = config if given.overrides else None
-                resume(_run_path(given.resume, config), asked, console)
+                path = _run_path(given.resume, config)
+                saved = config if given.config else existing(path)[1]
+                resume(path, override(saved, given.settings), console)
             else:
                 start(config, console)
         except InterruptedRunError as stopped:
@@ -136,12 +138,11 @@ def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namesp
         parser.add_argument("--resume", nargs="?", const="", default=None)
     if command == "warm-start":
         parser.add_argument("--to", type=Path, default=Path("models/warm-start"))
-    given, overrides = parser.parse_known_args(rest)
-    given.overrides = bool(overrides or given.config)
+    given, given.settings = parser.parse_known_args(rest)
     if given.help:
         _print_settings(command)
     config = read_toml(given.config) if given.config else RunConfig()
-    return override(config, overrides), given
+    return override(config, given.settings), given
 
 
 def _print_settings(command: str) -> NoReturn:

@@ -58,15 +58,14 @@ def start(config: RunConfig, console: Console) -> RunFolder:
     return folder
 
 
-def resume(path: Path, asked: RunConfig | None, console: Console) -> RunFolder:
+def resume(path: Path, asked: RunConfig, console: Console) -> RunFolder:
     """Go on with the run in ``path`` from its last checkpoint, or from the start before the first.
 
     Args:
-        asked: settings given beside ``--resume``; they must be those of the run.
+        asked: the run's settings with those given beside ``--resume``, which must be the same.
     """
     folder, config = existing(path)
-    if asked is not None:
-        check_unchanged(config, asked, path=path)
+    check_unchanged(config, asked, path=path)
     run = put_together(config)
     with folder.held():
         saved = folder.latest()

@@ -1,6 +1,6 @@
 """Stands in for ``python -m sepo_trainer``: leaves the files of a run in no time at all.
 
-A run of seed s starts at an exploitability of 0.1 (1 + s). `credited` halves it with each iteration,
+A run of seed s starts at an exploitability of 0.1 (1 + s). `credited` halves it at each iteration,
 the other arms leave it as it is. By its own account the warm start takes 10 s, an iteration 1 s.
 With a file `fail` in the working directory a training breaks down after two iterations.
 """

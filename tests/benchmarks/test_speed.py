@@ -43,5 +43,5 @@ def test_all_three_are_measured_and_recorded(tmp_path):
     assert steps["192 games"]["whole step"].values[0] == pytest.approx(sum(parts))
     assert records["exact-tiny"].measures["exact score"]["together"].unit == "ms"
     for record in records.values():
-        assert record.certificate.command.endswith("--warm_start.steps 0")
+        assert "--warm_start.steps 0" in record.certificate.command
         assert record.certificate.peak_memory_mib > 0

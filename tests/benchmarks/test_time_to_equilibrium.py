@@ -63,7 +63,7 @@ def test_the_median_curve_is_over_seeds_at_equal_iterations():
 
 
 def test_a_study_of_three_seeds(fake_trainer):
-    """Seed s starts at .1 (1 + s) and halves it each second, five times, after a 10 s warm start."""
+    """Seed s starts at .1 (1 + s) and halves it each second, five times, after 10 s of warming."""
     made = record("--seeds", "3", "--name", "small")
     ends, seconds = made.measures["exploitability"], made.measures["seconds"]
     assert ends["start"].values == pytest.approx((0.1, 0.2, 0.3))

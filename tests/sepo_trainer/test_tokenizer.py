@@ -1,0 +1,43 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from sepo_trainer.tokenizer import END, PAD, train_tokenizer
+
+TOKENIZER = train_tokenizer()
+
+
+@given(st.text(max_size=60))
+def test_any_text_survives_being_encoded_and_decoded(text):
+    """Every byte is in the alphabet: no unknown token, no language that it cannot write."""
+    assert TOKENIZER.decode(TOKENIZER(text)["input_ids"]) == text
+
+
+def test_it_is_the_same_however_often_it_is_trained_and_wherever_it_is_loaded(tmp_path):
+    text = "I hold the Queen. [check]"
+    TOKENIZER.save_pretrained(tmp_path)
+    loaded = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
+    assert TOKENIZER.get_vocab() == train_tokenizer().get_vocab() == loaded.get_vocab()
+    assert loaded(text)["input_ids"] == TOKENIZER(text)["input_ids"]
+    chat = [{"role": "user", "content": text}]
+    assert loaded.apply_chat_template(chat, tokenize=False) == TOKENIZER.apply_chat_template(
+        chat, tokenize=False
+    )
+
+
+def test_nothing_is_put_before_or_after_a_text():
+    """No beginning token, which the template writes itself; and padding never passes for an end."""
+    assert TOKENIZER.decode(TOKENIZER("[bet]")["input_ids"]) == "[bet]"
+    assert TOKENIZER("")["input_ids"] == []
+    assert TOKENIZER.pad_token_id != TOKENIZER.eos_token_id
+    assert (TOKENIZER.pad_token, TOKENIZER.eos_token) == (PAD, END)
+
+
+@given(st.integers(0, 10**6))
+def test_digits_stay_single_so_that_all_numbers_read_alike(number):
+    assert len(TOKENIZER(str(number))["input_ids"]) == len(str(number))
+
+
+def test_words_of_the_prompts_are_one_token_each():
+    for word in (" opponent", " check", " Queen", " points"):
+        assert len(TOKENIZER(word)["input_ids"]) == 1
