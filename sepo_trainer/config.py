@@ -115,9 +115,9 @@ class ObjectiveConfig(_Section):
 class LearningConfig(_Section):
     iterations: Positive = 300
     """GRPO steps; each plays every group once."""
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    learning_rate: Annotated[float, Field(gt=0)] = 6e-4
     """At the first iteration."""
-    final_rate: Share = 0.05
+    final_rate: Share = 0.01
     """The share of it that is left at the last iteration; linear in between."""
     advantage: Literal["centered", "std", "rae"] = "centered"
     """Leave-one-out mean; divided by the group's deviation; or less a running mean of the role."""
