@@ -13,11 +13,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from benchmarks.records import Measure, Record
-from sepo_trainer.report.plots import GRID, INK, MUTED, SERIES, render
+from sepo_trainer.report.plots import INK, MUTED, SERIES, render
 
 MOST_BYTES = 200_000
 SIZE = (8.0, 4.0)
-MARKS = (0.02, 0.01, 0.005)
 LEAST = 1e-4
 """A smaller exploitability is drawn here: a logarithmic axis has no 0."""
 
@@ -51,19 +50,7 @@ def exploitability_curves(record: Record, path: Path) -> None:
             label="median",
         )
         _logarithmic(axes)
-        axes.yaxis.grid(False)
-        for mark in MARKS:
-            axes.axhline(mark, color=GRID, linewidth=1, zorder=0)
-            axes.annotate(
-                f"{mark:g}",
-                (1, mark),
-                xycoords=axes.get_yaxis_transform(),
-                xytext=(-2, 2),
-                textcoords="offset points",
-                ha="right",
-                color=MUTED,
-                fontsize=9,
-            )
+        axes.set_xlim(left=0)
         axes.set_xlabel("seconds of warm start and training")
         axes.set_ylabel("exploitability, points per hand")
         axes.set_title(f"{_title(record)}: distance from equilibrium")

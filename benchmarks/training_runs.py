@@ -227,13 +227,18 @@ def _settle(job: Job, status: int, seconds: float, peak: int, resumed: bool) -> 
 
 @contextmanager
 def _stop_signals() -> Iterator[None]:
-    """Let SIGTERM stop a study as gently as Ctrl-C."""
+    """Let SIGTERM stop a study as gently as Ctrl-C.
+
+    SIGINT gets a handler too: a program in the background of a script is started with it ignored,
+    and would pass that on to its trainings.
+    """
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from opponents.opponent import OpponentError
 from sepo_trainer.config import ConfigError, RunConfig, override, read_toml, to_toml
-from sepo_trainer.run_folder import existing
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -67,6 +66,7 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
         console.print(to_toml(_settings(rest, command)[0]), markup=False, end="")
         return 0
     # These import torch and transformers, which takes seconds: only now, when they are needed.
+    from sepo_trainer.run_folder import existing
     from sepo_trainer.session import InterruptedRunError, resume, start, warm_start_only
 
     if command == "train":
@@ -108,6 +108,7 @@ def _use(command: str, rest: list[str], console: Console) -> int:
         play(run, seed=given.seed, write=console.print)
         return 0
     from sepo_trainer.evaluation import evaluate
+    from sepo_trainer.run_folder import write_whole
 
     console.print(describe(run, run.table()))
     pairs = evaluate(run, episodes=given.episodes)
@@ -124,7 +125,7 @@ def _use(command: str, rest: list[str], console: Console) -> int:
         )
     console.print(table)
     path = folder.path / "evaluation.json"
-    path.write_text(json.dumps([pair._asdict() for pair in pairs], indent=1))
+    write_whole(path, json.dumps([pair._asdict() for pair in pairs], indent=1))
     console.print(f"written to {path}")
     return 0
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -86,9 +87,17 @@ class RunFolder:
                 for line in read_lines(path)
                 if line["iteration"] < iteration
             ]
-            draft = path.with_suffix(".draft")
-            draft.write_text("".join(f"{line}\n" for line in kept))
-            draft.replace(path)
+            write_whole(path, "".join(f"{line}\n" for line in kept))
+        for draft in self.checkpoints.glob(".*"):
+            shutil.rmtree(draft)  # of a process that was killed while it saved
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``path`` so that whoever reads it, even after a crash, sees all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -148,4 +157,4 @@ def check_unchanged(saved: RunConfig, asked: RunConfig, *, path: Path) -> None:
 
 
 def write_config(folder: RunFolder, config: RunConfig) -> None:
-    folder.config.write_text(to_toml(config))
+    write_whole(folder.config, to_toml(config))

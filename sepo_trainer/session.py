@@ -35,6 +35,7 @@ from sepo_trainer.run_folder import (
     new,
     read_lines,
     write_config,
+    write_whole,
 )
 from sepo_trainer.scores import score
 from sepo_trainer.train import Step, prepare, train
@@ -127,8 +128,7 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
             value = done.scores.exploitability.value
             step(number, f"exploitability {value:.4f}  J {done.scores.objective:+.3f}")
             if number % every == 0 or number == total or pressed():
-                folder.transcripts.mkdir(exist_ok=True)
-                (folder.transcripts / f"{number:06d}.txt").write_text(transcript(done.groups))
+                write_whole(folder.transcripts / f"{number:06d}.txt", transcript(done.groups))
                 checkpoints.save(folder.checkpoints, run.checkpoint())
             if pressed() and number < total:
                 raise InterruptedRunError(
@@ -147,7 +147,7 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
         if part != "iteration"
     )
     result = result_record(run.config, table, scores, run.stage, seconds)
-    folder.result.write_text(json.dumps(result, indent=1))
+    write_whole(folder.result, json.dumps(result, indent=1))
     write_report(folder)
     console.print(f"{describe(run, table)}\nThe report is {folder.report}.")
 

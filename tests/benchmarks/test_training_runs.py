@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
 
 import pytest
 
 from benchmarks import training_runs
-from benchmarks.command_line import BenchmarkError, settings
+from benchmarks.command_line import BenchmarkError, InterruptedStudyError, settings
 from benchmarks.training_runs import lines, run_all, seeded, study
 
 CONFIG = settings(["--learning.iterations", "4"])
@@ -68,6 +70,18 @@ def test_a_change_of_code_ends_the_study(two_runs, monkeypatch):
     monkeypatch.setattr(training_runs, "source_digest", lambda: "0" * 64)
     with pytest.raises(BenchmarkError, match="the code changed while the study ran"):
         run(two_runs)
+
+
+def test_a_study_that_is_told_to_stop_ends_its_trainings_and_says_how_to_go_on(two_runs):
+    place, jobs = two_runs
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(InterruptedStudyError, match=r"0 of 2 runs finished. The same command"):
+        run_all(jobs, at_once=2, place=place, look=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # none is left
+    assert signal.getsignal(signal.SIGTERM) == before
+    run(two_runs)
+    assert all(job.done for job in jobs)
 
 
 def test_other_settings_have_another_place(fake_trainer):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from scipy.stats import chisquare
+from scipy.stats import chi2_contingency, chisquare
 
 from opponents.kuhn_poker import DEMONSTRATORS, SITUATIONS
 from sepo_envs.games.kuhn_poker.rules import Move
@@ -73,16 +73,20 @@ def test_moves_are_as_frequent_as_the_cited_mixture_makes_them(written):
 def test_a_thought_says_nothing_about_the_move(written):
     """Reasons in traces fit every move, so that they cannot give it away."""
     run, traces = written
-    said: dict[tuple[str, str], set[str]] = {}
-    for prompt, reply in traces:
+    said: dict[str, Counter] = {}
+    for (prompt, reply), times in traces.items():
         thought, _, move = run.renderer.text(reply).rpartition("[")
         where = situation(run.language.tokenizer.decode(list(prompt)))
-        said.setdefault((where, thought), set()).add(move)
-    open_situations = {where for (where, _), moves in said.items() if len(moves) == 2}
-    for where in open_situations:
-        thoughts = {thought for (w, thought) in said if w == where}
+        said.setdefault(where, Counter())[thought, move] += times
+    chances = []
+    for counts in said.values():
+        thoughts, moves = (sorted({key[part] for key in counts}) for part in (0, 1))
         assert len(thoughts) == 3
-        assert all(len(said[where, thought]) == 2 for thought in thoughts)
+        table = [[counts[thought, move] for move in moves] for thought in thoughts]
+        if len(moves) == 2 and min(min(row) for row in table) >= 5:
+            chances.append(chi2_contingency(table).pvalue)
+    assert len(chances) > 6
+    assert min(chances) > 1e-3
 
 
 def test_the_same_seed_writes_the_same_traces_and_another_seed_others():

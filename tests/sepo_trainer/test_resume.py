@@ -1,0 +1,263 @@
+"""A run that was stopped, killed or crashed ends as the unbroken one, byte for byte."""
+
+import fcntl
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sepo_trainer import checkpoint as checkpoints
+from sepo_trainer import session
+from sepo_trainer.__main__ import main
+
+VARIANTS = {
+    "defaults": [],
+    "all that has a memory": [
+        *("--learning.advantage", "rae", "--objective.exploiter", "average"),
+        *("--reference.kind", "refresh", "--reference.every", "2", "--learning.epochs", "2"),
+    ],
+}
+"""Running baselines, past responses, a reference that moves; the optimiser is always there."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_report():
+    """Pictures take longer than the runs, and `test_report` has its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "write_report", lambda folder: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def settings(warm_model, tmp_path_factory) -> Callable[[Path, str], list[str]]:
+    """The command line of a six-iteration run, named and placed."""
+    model = str(warm_model("fresh"))
+
+    def command(folder: Path, variant: str = "defaults") -> list[str]:
+        return [
+            *("train", "--runs", str(folder.parent), "--name", folder.name, "--model.path", model),
+            *("--warm-start.steps", "2", "--warm-start.episodes", "100"),
+            *("--learning.iterations", "6", "--checkpoint-every", "3", "--rollout.group-size", "2"),
+            *VARIANTS[variant],
+        ]
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def unbroken(settings, tmp_path_factory) -> dict[str, Path]:
+    folders = {}
+    for number, variant in enumerate(VARIANTS):
+        folders[variant] = tmp_path_factory.mktemp("unbroken") / f"run-{number}"
+        assert main(settings(folders[variant], variant)) == 0
+    return folders
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    for name in ("metrics.jsonl", "model/model.safetensors"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    results = [json.loads((folder / "result.json").read_text()) for folder in (one, other)]
+    for result in results:
+        del result["seconds"], result["finished"]
+    assert results[0] == results[1]
+
+
+def crash_after_its_first_checkpoint(finished: Path, folder: Path) -> None:
+    """What a run killed in its sixth iteration leaves, a half-written line included."""
+    shutil.copytree(finished, folder)
+    shutil.rmtree(folder / "checkpoints/000006")
+    shutil.rmtree(folder / "model")
+    (folder / "result.json").unlink()
+    text = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (folder / "metrics.jsonl").write_text("".join(text[:5]) + text[5][:40])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_policy_really_learns_in_these_runs(unbroken, variant):
+    """Else every resumed run would equal every other."""
+    found = lines(unbroken[variant])
+    assert [line["iteration"] for line in found] == [0, 1, 2, 3, 4, 5]
+    assert len({line["exploitability"] for line in found}) == 6
+    assert all(line["gradient_norm"] > 0 for line in found)
+
+
+def test_equal_seeds_give_equal_runs_and_other_seeds_other_runs(unbroken, settings, tmp_path):
+    again, other = tmp_path / "again", tmp_path / "other"
+    assert main(settings(again)) == 0
+    assert_equal_runs(again, unbroken["defaults"])
+    assert main([*settings(other), "--seed", "1"]) == 0
+    assert lines(other)[0]["sampled_tokens"] != lines(again)[0]["sampled_tokens"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_three_iterations_a_crash_and_three_more_are_six(unbroken, variant, tmp_path):
+    crash_after_its_first_checkpoint(unbroken[variant], tmp_path / "run")
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert_equal_runs(tmp_path / "run", unbroken[variant])
+
+
+@pytest.mark.parametrize("lost", ["baselines", "past_responses", "reference", "optimizer"])
+def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path):
+    """Take one away, with a digest that vouches for the rest, and the run comes out otherwise."""
+    variant = "all that has a memory"
+    crash_after_its_first_checkpoint(unbroken[variant], tmp_path / "run")
+    state = tmp_path / "run/checkpoints/000003/state.json"
+    record = json.loads(state.read_text())
+    if lost in record["state"]:
+        assert record["state"][lost]
+        record["state"][lost] = type(record["state"][lost])()
+    elif lost == "reference":
+        assert record["files"]["reference.safetensors"] != record["files"]["model.safetensors"]
+        shutil.copy(state.with_name("model.safetensors"), state.with_name("reference.safetensors"))
+        record["files"]["reference.safetensors"] = record["files"]["model.safetensors"]
+    else:
+        saved = checkpoints.load(state.parent)
+        emptied = {**saved.tensors, "optimizer": {}}
+        checkpoints.save(state.parent.parent, replace(saved, tensors=emptied))
+        record = json.loads(state.read_text())
+    state.write_text(json.dumps(record))
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    model = "model/model.safetensors"
+    assert (tmp_path / "run" / model).read_bytes() != (unbroken[variant] / model).read_bytes()
+
+
+def test_a_finished_run_resumes_to_what_it_is(unbroken, tmp_path):
+    shutil.copytree(unbroken["defaults"], tmp_path / "run")
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert_equal_runs(tmp_path / "run", unbroken["defaults"])
+
+
+def launch(arguments: list[str], *, until: Path, iterations: int) -> subprocess.Popen[str]:
+    """A trainer of its own, once its metrics tell of so many iterations."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sepo_trainer", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    metrics = until / "metrics.jsonl"
+    while not metrics.exists() or metrics.read_text().count("\n") < iterations:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it has not come so far in two minutes"
+        time.sleep(0.005)
+    return process
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(unbroken, settings, tmp_path):
+    folder = tmp_path / "run"
+    process = launch(settings(folder), until=folder, iterations=4)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (folder / "result.json").exists()
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert_equal_runs(folder, unbroken["defaults"])
+
+
+def test_ctrl_c_ends_the_iteration_saves_and_says_how_to_go_on(unbroken, settings, tmp_path):
+    folder = tmp_path / "run"
+    process = launch(settings(folder), until=folder, iterations=1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    done = len(lines(folder))
+    assert f"sepo_trainer: stopped after iteration {done}, and saved." in said
+    assert said.count("\n") == 1
+    assert f"--resume {folder}" in said
+    assert (folder / f"checkpoints/{done:06d}").is_dir()
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert_equal_runs(folder, unbroken["defaults"])
+
+
+def refused(capsys, arguments: list[str]) -> str:
+    capsys.readouterr()
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("sepo_trainer: ")
+    assert said.count("\n") == 1
+    return said
+
+
+@pytest.fixture
+def crashed(unbroken, tmp_path) -> Path:
+    crash_after_its_first_checkpoint(unbroken["defaults"], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("how", ["truncated", "altered"])
+def test_a_damaged_checkpoint_is_refused_and_the_run_left_alone(crashed, capsys, how):
+    path = crashed / "checkpoints/000003/model.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[:-100] if how == "truncated" else data[:-1] + bytes([data[-1] ^ 1]))
+    before = contents(crashed)
+    said = refused(capsys, ["train", "--resume", str(crashed)])
+    assert "it was shortened or altered. Delete this folder to go on" in said
+    after = contents(crashed)
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_checkpoint_of_another_model_is_refused_by_name(crashed, capsys):
+    config = crashed / "config.toml"
+    lines_ = config.read_text().splitlines()
+    text = "\n".join("hidden = 64" if line.startswith("hidden") else line for line in lines_
+                     if not line.startswith("path"))
+    config.write_text(text)
+    said = refused(capsys, ["train", "--resume", str(crashed)])
+    assert "is of another model" in said
+    assert "Use the model settings that the run was started with." in said
+
+
+def test_a_resume_under_other_settings_is_refused_and_told_what_differs(crashed, capsys):
+    said = refused(
+        capsys, ["train", "--resume", str(crashed), "--learning.clip", "0.1", "--seed", "3"]
+    )
+    assert "seed: 0 -> 3; learning.clip: 0.2 -> 0.1" in said
+    assert "iterations" not in said
+
+
+def test_a_resume_may_repeat_the_runs_own_settings(crashed, unbroken):
+    """And may name the run by its place and name."""
+    place = ["--runs", str(crashed.parent), "--learning.iterations", "6"]
+    assert main(["train", "--resume", crashed.name, *place]) == 0
+    assert_equal_runs(crashed, unbroken["defaults"])
+
+
+def test_a_resume_without_a_name_takes_the_newest_run(crashed, unbroken):
+    assert main(["train", "--runs", str(crashed.parent), "--resume"]) == 0
+    assert_equal_runs(crashed, unbroken["defaults"])
+
+
+def test_what_cannot_be_resumed_is_said(tmp_path, capsys, crashed):
+    said = refused(capsys, ["train", "--resume", str(crashed.parent / "rum")])
+    assert "is no run folder: it holds no config.toml. There are: run." in said
+    said = refused(capsys, ["train", "--runs", str(tmp_path / "none"), "--resume"])
+    assert f"there is no run under {tmp_path / 'none'}/ to resume" in said
+
+
+def test_a_run_that_another_process_holds_is_left_alone(crashed, capsys):
+    with (crashed / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = refused(capsys, ["train", "--resume", str(crashed)])
+    assert "another process is training in" in said
+
+
+def test_before_its_first_checkpoint_a_run_starts_anew(crashed, unbroken):
+    shutil.rmtree(crashed / "checkpoints")
+    assert main(["train", "--resume", str(crashed)]) == 0
+    assert_equal_runs(crashed, unbroken["defaults"])

@@ -1,0 +1,153 @@
+"""Settings: defaults, then a file, then the command line; what is wrong is told and mended."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sepo_trainer.config import (
+    ConfigError,
+    RunConfig,
+    build,
+    differences,
+    override,
+    read_toml,
+    to_toml,
+)
+
+trees = st.fixed_dictionaries(
+    {},
+    optional={
+        "seed": st.integers(0, 2**31 - 1),
+        "name": st.text("abc-1", min_size=1, max_size=5),
+        "game": st.fixed_dictionaries({}, optional={"options": st.just({"hands": 6})}),
+        "objective": st.fixed_dictionaries(
+            {},
+            optional={
+                "exploitability": st.floats(0, 1e3),
+                "penalty_credit": st.sampled_from(["credited", "shared", "auxiliary"]),
+            },
+        ),
+        "learning": st.fixed_dictionaries(
+            {}, optional={"learning_rate": st.floats(1e-9, 1), "final_rate": st.floats(0, 1)}
+        ),
+        "rollout": st.fixed_dictionaries(
+            {}, optional={"deals": st.one_of(st.just("all"), st.integers(1, 99))}
+        ),
+    },
+)
+
+
+@given(trees)
+def test_settings_come_back_from_a_file_as_they_went_in(tmp_path_factory, tree):
+    config = build(tree, source="test")
+    path = tmp_path_factory.mktemp("toml") / "config.toml"
+    path.write_text(to_toml(config))
+    assert read_toml(path) == config
+    assert differences(config, read_toml(path)) == []
+
+
+@given(trees)
+def test_settings_come_back_from_a_command_line_as_they_went_in(tree):
+    arguments = []
+
+    def write(node, prefix=""):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                write(value, f"{prefix}{key}.")
+            else:
+                arguments.extend([f"--{prefix}{key}".replace("_", "-"), str(value)])
+
+    write(tree)
+    assert override(RunConfig(), arguments) == build(tree, source="test")
+
+
+def test_the_last_one_wins(tmp_path):
+    """Defaults, file, command line, in that order."""
+    default = RunConfig().learning
+    path = tmp_path / "run.toml"
+    path.write_text("[learning]\nclip = 0.3\nlearning_rate = 0.5\n")
+    found = override(read_toml(path), ["--learning.clip", "0.4"]).learning
+    assert found.clip == 0.4
+    assert found.learning_rate == 0.5
+    assert found.iterations == default.iterations
+    assert (default.clip, default.learning_rate) != (0.4, 0.5)
+
+
+REFUSED = {
+    "[learning]\nlearning_rte = 1": "there is no setting 'learning.learning_rte'. Did you mean 'learning_rate'?",
+    "sead = 1": "there is no setting 'sead'. Did you mean 'seed'?",
+    "[rollouts]\ngroup_size = 4": "there is no setting 'rollouts'. Did you mean 'rollout'?",
+    "[rollout]\ngroup_size = 1": "rollout.group_size is 1, but a group of one is its own baseline",
+    "[rollout]\ntemperature = 0": "rollout.temperature is 0, but",
+    "[rollout]\ntop_p = 0.9": "there is no setting 'rollout.top_p'",
+    "[rollout]\ntop_k = 50": "there is no setting 'rollout.top_k'",
+    "[rollout]\nrepetition_penalty = 1.1": "there is no setting 'rollout.repetition_penalty'",
+    "[rollout]\ndeals = 0": "rollout.deals",
+    "[rollout]\ndeals = 'some'": "rollout.deals",
+    "[rollout]\nmax_retries = -1": "rollout.max_retries is -1, but",
+    "[learning]\niterations = 0": "learning.iterations is 0, but",
+    "[learning]\nlearning_rate = -0.1": "learning.learning_rate is -0.1, but",
+    "[learning]\nclip = 'wide'": "learning.clip is 'wide', but",
+    "[learning]\nadvantage = 'mean'": "learning.advantage is 'mean', but",
+    "[objective]\nexploitability = -1": "objective.exploitability is -1, but",
+    "[objective]\nexploitability = nan": "objective.exploitability is nan, but",
+    "[learning]\nlearning_rate = inf": "learning.learning_rate is inf, but",
+    "[model]\nhidden = 50": "hidden is 50, which 4 heads cannot share in even parts",
+    "[reference]\nkind = 'off'": "reference.kind is 'off', but reference.kl_talk",
+    "seed = -1": "seed is -1, but",
+    "seed = 2147483648": "seed is 2147483648, but",
+    "seed = 1.5": "seed is 1.5, but",
+    "name = 'a/b'": "name is 'a/b', but it must be a single folder name",
+    "name = ''": "name is '', but it must be a single folder name",
+    "learning = 3": "learning is 3, but",
+    "seed = ": "cannot be read as TOML",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), REFUSED.items(), ids=list(REFUSED))
+def test_what_is_unknown_or_impossible_is_refused_by_name(tmp_path, text, told):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_toml(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert told in message
+    assert "\n" not in message.strip() or "TOML" in message
+    assert "pydantic" not in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--learning.clp", "0.1"], "there is no setting 'learning.clp'. Did you mean 'clip'?"),
+        (["--learning.clip"], "--learning.clip is followed by no value"),
+        (["fast"], "'fast' belongs to no setting"),
+        (["--seed.x", "1"], "--seed.x names a setting inside a single value"),
+        (["--rollout.group-size", "1"], "rollout.group_size is 1, but a group of one"),
+        (["--seed", "one"], "seed is 'one', but"),
+        (["--", "1"], "command line"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_refused(arguments, told):
+    with pytest.raises(ConfigError, match="^command line: ") as caught:
+        override(RunConfig(), arguments)
+    assert told in str(caught.value)
+
+
+def test_a_file_that_is_not_there_can_be_written_as_it_says(tmp_path):
+    with pytest.raises(ConfigError, match=r"there is no file .*run\.toml.*config > .*run\.toml"):
+        read_toml(tmp_path / "run.toml")
+
+
+def test_a_value_that_was_checked_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        RunConfig().learning.clip = -1.0
+
+
+def test_differences_name_both_values():
+    changed = build({"learning": {"clip": 0.1}, "runs": "/tmp/x"}, source="test")
+    assert differences(RunConfig(), changed) == ["runs: runs -> /tmp/x", "learning.clip: 0.2 -> 0.1"]
+    assert isinstance(changed.runs, Path)
