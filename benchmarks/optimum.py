@@ -159,7 +159,7 @@ def best_policy(
         right.append(0.0 if came_from is not None else 1.0)
     bounds = [(0.0, 1.0)] * n_plans + [(None, None)] * (n_values + 2) + [(0.0, None)] * len(fixed)
     solved = linprog(cost, A_ub=upper, b_ub=limit, A_eq=equal, b_eq=right, bounds=bounds)
-    if not solved.success:
+    if not solved.success or solved.fun is None or solved.x is None:
         raise RuntimeError(f"the linear program of {tree.game.name} has no solution: {solved}")
     return Optimum(float(constant - solved.fun), _behaviour(tree, plans, solved.x))
 

@@ -139,7 +139,8 @@ def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namesp
         parser.add_argument("--resume", nargs="?", const="", default=None)
     if command == "warm-start":
         parser.add_argument("--to", type=Path, default=Path("models/warm-start"))
-    given, given.settings = parser.parse_known_args(rest)
+    given, overrides = parser.parse_known_args(rest)
+    given.settings = overrides
     if given.help:
         _print_settings(command)
     config = read_toml(given.config) if given.config else RunConfig()

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-NotNegative = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class ConfigError(ValueError):
@@ -115,7 +115,7 @@ class ObjectiveConfig(_Section):
 class LearningConfig(_Section):
     iterations: Positive = 300
     """GRPO steps; each plays every group once."""
-    learning_rate: Annotated[float, Field(gt=0)] = 6e-4
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 6e-4
     """At the first iteration."""
     final_rate: Share = 0.01
     """The share of it that is left at the last iteration; linear in between."""
@@ -204,7 +204,8 @@ def read_toml(path: Path) -> RunConfig:
 def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
     """``config`` with ``--section.setting value`` (or ``=value``) from the command line.
 
-    Values are read as TOML where they are TOML, else as text; dashes in names are underscores.
+    Values are read as TOML where they are TOML, but for settings that hold text; dashes in names
+    are underscores.
 
     >>> override(RunConfig(), ["--learning.clip", "0.1", "--name=trial"]).learning.clip
     0.1
@@ -231,8 +232,19 @@ def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
             node = node.setdefault(section, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"command line: {flag} names a setting inside a single value.")
-        node[leaf] = _toml_value(text)
+        as_it_is = _holds_text(sections, leaf) and text != "None"
+        node[leaf] = text if as_it_is else _toml_value(text)
     return build(tree, source="command line")
+
+
+def _holds_text(sections: Sequence[str], leaf: str) -> bool:
+    """Whether a setting is a name or a path, so that ``1`` or ``2026-01-31`` is one too."""
+    section: Any = RunConfig
+    for part in sections:
+        field = getattr(section, "model_fields", {}).get(part)
+        section = field.annotation if field else None
+    field = getattr(section, "model_fields", {}).get(leaf)
+    return field is not None and field.annotation in (str, str | None, Path, Path | None)
 
 
 def _toml_value(text: str) -> Any:
@@ -253,7 +265,8 @@ def build(tree: dict[str, Any], *, source: str) -> RunConfig:
 def explain(error: ValidationError) -> str:
     """The first thing wrong, as a person would say it."""
     first: ErrorDetails = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
+    deep = 3 if first["loc"][:2] == ("game", "options") else 2  # what follows names a type
+    path = ".".join(str(part) for part in first["loc"][:deep])
     if first["type"] == "extra_forbidden":
         section: type[BaseModel] = RunConfig
         for part in first["loc"][:-1]:

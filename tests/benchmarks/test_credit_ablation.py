@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import credit_ablation
 from benchmarks.records import load
-from sepo_trainer.config import read_toml
+from sepo_trainer.config import RunConfig, read_toml
 
 ARGUMENTS = ["--learning.iterations", "3", "--runs", "runs", "--results", "results"]
 
@@ -41,13 +41,19 @@ def test_every_arm_starts_from_its_seeds_one_warm_start(fake_trainer):
     arms = ("credited", "shared", "auxiliary", "reward_only", "credited-std")
     for seed in (4, 5):
         warm = configs.pop(f"warm-{seed}")
-        assert (warm.seed, warm.warm_start.steps, warm.model.path) == (seed, 300, None)
+        assert (warm.seed, warm.warm_start.steps, warm.model.path) == (
+            seed,
+            RunConfig().warm_start.steps,
+            None,
+        )
         for arm in arms:
             config = configs.pop(f"{arm}-{seed}")
             assert config.model.path == home / f"warm-{seed}"
             assert (config.seed, config.warm_start.steps) == (seed, 0)
             assert config.objective.penalty_credit == arm.removesuffix("-std")
-            assert config.learning.advantage == ("std" if arm.endswith("-std") else "centered")
+            assert config.learning.advantage == (
+                "std" if arm.endswith("-std") else RunConfig().learning.advantage
+            )
     assert not configs
 
 

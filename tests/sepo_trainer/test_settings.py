@@ -84,8 +84,9 @@ REFUSED = {
     "[rollout]\ntop_p = 0.9": "there is no setting 'rollout.top_p'",
     "[rollout]\ntop_k = 50": "there is no setting 'rollout.top_k'",
     "[rollout]\nrepetition_penalty = 1.1": "there is no setting 'rollout.repetition_penalty'",
-    "[rollout]\ndeals = 0": "rollout.deals",
-    "[rollout]\ndeals = 'some'": "rollout.deals",
+    "[rollout]\ndeals = 0": "rollout.deals is 0, but",
+    "[rollout]\ndeals = 'some'": "rollout.deals is 'some', but",
+    "[game]\noptions = {hands = [1]}": "game.options.hands is [1], but",
     "[rollout]\nmax_retries = -1": "rollout.max_retries is -1, but",
     "[learning]\niterations = 0": "learning.iterations is 0, but",
     "[learning]\nlearning_rate = -0.1": "learning.learning_rate is -0.1, but",
@@ -135,6 +136,17 @@ def test_a_command_line_that_makes_no_sense_is_refused(arguments, told):
     with pytest.raises(ConfigError, match="^command line: ") as caught:
         override(RunConfig(), arguments)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["1", "2026-01-31", "1e3", "true", "[a]"])
+def test_a_name_may_look_like_a_number_or_a_date(name):
+    assert override(RunConfig(), ["--name", name, "--runs", name]).name == name
+
+
+def test_an_optional_setting_can_be_emptied_again():
+    config = build({"objective": {"exploitability": 2.0}, "name": "trial"}, source="test")
+    emptied = override(config, ["--objective.exploitability", "None", "--name", "None"])
+    assert emptied == RunConfig()
 
 
 def test_a_file_that_is_not_there_can_be_written_as_it_says(tmp_path):

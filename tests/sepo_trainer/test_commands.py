@@ -1,0 +1,187 @@
+"""``python -m sepo_trainer``: what is wrong is told in one paragraph, and nothing is half-written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sepo_trainer.__main__ import main
+from sepo_trainer.config import RunConfig, read_toml
+from sepo_trainer.model import tiny
+
+QUICK = [
+    *("--model.hidden", "32", "--model.layers", "1", "--model.heads", "2"),
+    *("--warm-start.steps", "1", "--warm-start.episodes", "20", "--rollout.max-new-tokens", "4"),
+    *("--learning.iterations", "1", "--rollout.group-size", "2"),
+]
+
+
+def told(capsys, *arguments: str) -> str:
+    """The one paragraph that a refused command leaves on stderr."""
+    capsys.readouterr()
+    assert main(list(arguments)) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("sepo_trainer: ")
+    assert said.err.endswith("\n")
+    assert "Traceback" not in said.err
+    assert "\n\n" not in said.err
+    return said.err
+
+
+REFUSED = {
+    ("fly",): "there is no command 'fly'. Choose one of: train, warm-start, evaluate, play, config.",
+    ("train", "--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
+    ("--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
+    ("config", "--sead", "1"): "'sead'. Did you mean 'seed'?",
+    ("train", "--rollout.group-size", "1"): "Use at least 2",
+    ("train", "--seed", "-1"): "seed is -1, but",
+    ("train", "--seed", "2147483648"): "seed is 2147483648, but",
+    ("train", "--config", "nowhere.toml"): "there is no file nowhere.toml",
+    ("train", "--game.name", "khun_poker"): "Did you mean 'kuhn_poker'?",
+    ("train", "--game.options.hand", "6"): "KuhnPoker has: hands.",
+    ("train", "--game.options.hands", "0"): "a match has at least 1 hand",
+    ("train", "--model.path", "nowhere"): "nowhere holds no config.json",
+    ("warm-start", "--warm-start.steps", "-5"): "warm_start.steps is -5, but",
+    ("evaluate", "nowhere"): "nowhere is no run folder",
+    ("play", "nowhere"): "nowhere is no run folder",
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED.items(), ids=[" ".join(a) for a in REFUSED])
+def test_a_bad_command_says_what_to_type_instead(capsys, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in told(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("evaluate",), ("evaluate", "x", "--episodes", "0")])
+def test_what_argparse_refuses_is_a_usage_error_too(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 2
+    assert "usage: python -m sepo_trainer evaluate" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_told_before_any_work(capsys, tmp_path):
+    """Below a regular file there is no folder, whoever asks."""
+    (tmp_path / "file").write_text("kept")
+    place = str(tmp_path / "file/runs")
+    assert "cannot be written" in told(capsys, "train", "--runs", place, *QUICK)
+    assert "cannot be written" in told(
+        capsys, "warm-start", "--to", str(tmp_path / "file/model"), *QUICK[:10]
+    )
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced_by_a_model(capsys, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter-1.txt").write_text("It was a dark and stormy night.")
+    said = told(capsys, "warm-start", "--to", str(tmp_path / "thesis"), *QUICK[:10])
+    assert "holds something other than a model" in said
+    assert (tmp_path / "thesis/chapter-1.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [("seed = 'x'", "seed is 'x', but"), ("[learning", "cannot be read as TOML")]
+)
+def test_a_bad_file_is_named(capsys, tmp_path, monkeypatch, content, words):
+    monkeypatch.chdir(tmp_path)
+    Path("run.toml").write_text(content)
+    said = told(capsys, "train", "--config", "run.toml")
+    assert "run.toml" in said
+    assert words in said
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_a_name_that_is_taken_is_told_and_the_run_there_left_alone(capsys, tmp_path):
+    place = ["--runs", str(tmp_path), "--name", "mine"]
+    assert main(["train", *place, *QUICK]) == 0
+    before = (tmp_path / "mine/metrics.jsonl").read_bytes()
+    said = told(capsys, "train", *place, "--seed", "1")
+    assert "adding --resume, choose another --name, or delete the folder" in said
+    assert (tmp_path / "mine/metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_without_a_name_takes_the_next_free_number(capsys, tmp_path):
+    (tmp_path / "kuhn_poker-1").mkdir()
+    assert main(["--runs", str(tmp_path), *QUICK]) == 0
+    assert (tmp_path / "kuhn_poker-2/result.json").exists()
+    assert f"into {tmp_path}/kuhn_poker-2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x"), "cannot be loaded"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "cannot be loaded"),
+        (lambda folder: (folder / "chat_template.jinja").unlink(), "has no chat template"),
+    ],
+)
+def test_a_model_folder_that_cannot_be_used_says_why(capsys, tmp_path, spoil, words):
+    language = tiny(hidden=32, layers=1, heads=2, run_seed=0)
+    language.model.save_pretrained(tmp_path / "model")
+    language.tokenizer.save_pretrained(tmp_path / "model")
+    spoil(tmp_path / "model")
+    place = ["--model.path", str(tmp_path / "model"), "--runs", str(tmp_path / "runs")]
+    assert words in told(capsys, "train", *place)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("missing", ["torch", "transformers", "pydantic"])
+def test_a_missing_package_is_told_with_the_command_that_installs_it(tmp_path, missing):
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None; from sepo_trainer.__main__ import main; "
+        "sys.exit(main(['train', '--runs', 'runs']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"sepo_trainer: training needs the package {missing!r}, which is not installed. "
+        'Install what the trainer needs with: pip install "sepo[train]"\n'
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_printed_settings_are_a_file_that_reads_back(capsys, tmp_path):
+    assert main(["config"]) == 0
+    path = tmp_path / "run.toml"
+    path.write_text(capsys.readouterr().out)
+    assert read_toml(path) == RunConfig()
+    assert main(["config", "--config", str(path), "--seed", "7", "--learning.clip=0.1"]) == 0
+    path.write_text(capsys.readouterr().out)
+    found = read_toml(path)
+    assert (found.seed, found.learning.clip) == (7, 0.1)
+
+
+def test_help_names_every_setting_with_what_it_does(capsys):
+    assert main(["--help"]) == 0
+    assert "python -m sepo_trainer train --help" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for section, field in RunConfig.model_fields.items():
+        settings = getattr(field.annotation, "model_fields", None)
+        for name in settings or {section: field}:
+            flag = f"{section}.{name}" if settings else name
+            assert f"--{flag.replace('_', '-')}" in shown, flag
+    assert "Rollouts" in shown or "Episodes per (pool, opponent, deal, seat)" in shown
+
+
+def test_a_finished_run_can_be_evaluated_and_says_how_it_was_sampled(capsys, tmp_path, warm_model):
+    place = ["--runs", str(tmp_path), "--name", "mine", "--model.path", str(warm_model("fresh"))]
+    assert main(["train", *place, "--warm-start.steps", "0", *QUICK[-4:]]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "mine"), "--episodes", "240"]) == 0
+    shown = capsys.readouterr().out
+    assert "exploitability" in shown
+    pairs = json.loads((tmp_path / "mine/evaluation.json").read_text())
+    assert {pair["pool"] for pair in pairs} == {"train", "exploit", "heldout"}
+    assert all(pair["episodes"] == 240 for pair in pairs)
+    assert all(pair["opponent"] in shown for pair in pairs)
