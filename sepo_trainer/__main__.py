@@ -15,10 +15,11 @@ def main(arguments: Sequence[str]) -> int:
 
         return commands.main(arguments)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in OURS:
+        package = (error.name or OURS[0]).partition(".")[0]
+        if package in OURS:
             raise
         print(
-            f"sepo_trainer: training needs the package {error.name!r}, which is not installed. "
+            f"sepo_trainer: training needs the package {package!r}, which is not installed. "
             'Install what the trainer needs with: pip install "sepo[train]"',
             file=sys.stderr,
         )

@@ -55,10 +55,17 @@ class ActionTableReader:
 
     Args:
         temperature: that of the sampler; the table is of the policy that plays.
+        max_new_tokens: that of the sampler; a longer reply is never finished, so it covers nothing.
     """
 
     def __init__(
-        self, stage: Stage, renderer: Renderer, *, style: Style, temperature: float = 1.0
+        self,
+        stage: Stage,
+        renderer: Renderer,
+        *,
+        style: Style,
+        temperature: float = 1.0,
+        max_new_tokens: int | None = None,
     ) -> None:
         self._temperature = temperature
         self._tree = stage.tree
@@ -71,6 +78,7 @@ class ActionTableReader:
             for candidate in context.candidates
         ]
         longest = max(len(ids) for _, ids in self._rows)
+        self._fits = np.array([len(ids) <= (max_new_tokens or longest) for _, ids in self._rows])
         self._ids = np.array([(*ids, *(0,) * (longest - len(ids))) for _, ids in self._rows])
         self._mask = np.array(
             [[1] * len(ids) + [0] * (longest - len(ids)) for _, ids in self._rows]
@@ -87,7 +95,7 @@ class ActionTableReader:
         seen = next_token_logprobs(model, self._rows, pad_id=pad_id, temperature=self._temperature)
         ids = torch.from_numpy(self._ids).to(seen.logprobs.device)
         each = seen.of(ids).double().cpu().numpy()
-        said = np.exp((each * self._mask).sum(1))
+        said = np.where(self._fits, np.exp((each * self._mask).sum(1)), 0.0)
 
         mass: dict[str, dict[Move, float]] = {s: {} for s in self._tree.situations}
         arrived: list[float] = []  # probability, per context, of the replies that led to it
@@ -151,10 +159,7 @@ class ActionTableReader:
                     if candidate.move == move:
                         said, _ = talk.reply(candidate.text, episode)
                         talks.append((said, prompt + candidate.ids, (number, position)))
-            if style == "fresh":
-                talks = talks[
-                    :1
-                ]  # the prompt tells the moves, not the words: one context serves all
+            if style == "fresh":  # the prompt tells the moves, not the words: one serves all
                 talks = [(talks[0][0], (), None)]
             episode = episode.play(move)
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+DIGITS = 9
+"""Decimals of an advantage in scaled points; what is beyond them is rounding."""
 ALIKE = 1e-6
 """Spread in scaled points below which a group's rewards agree but for rounding."""
 
@@ -40,7 +42,8 @@ def centered(returns: Floats) -> Floats:
     if count < 2:
         return np.zeros_like(returns)
     others = (returns.sum(0) - returns) / (count - 1)
-    advantage: Floats = returns - others
+    # What all replicates share cancels, and to the last digit: not even its rounding is learned from.
+    advantage: Floats = np.round(returns - others, DIGITS)
     return advantage
 
 

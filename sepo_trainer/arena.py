@@ -9,6 +9,7 @@ Knows text and tokens only through the words and the renderer; knows no weights 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,8 @@ from sepo_trainer.seeding import generator, seed
 from sepo_trainer.stage import Stage
 
 MOST_OPENINGS = 1_000
+MOST_DRAWS = 1_000
+"""More than any opponent makes in one round: it keeps the rounds' addresses apart."""
 
 
 @dataclass(slots=True)
@@ -38,7 +41,10 @@ class _Live:
     held: Ids = ()
     """Ids of the current conversation up to and including the last reply."""
     turns: list[Turn] = field(default_factory=list)
-    opponent_turns: int = 0
+    settled: int = 0
+    draws: Counter[int] = field(default_factory=Counter)
+    """Of each other actor, since round ``settled`` began: replicates that took different lines in
+    one round meet the same draws in the next."""
     prompt: Ids = ()
 
 
@@ -59,6 +65,9 @@ class Arena:
     deals: int | Literal["all"] = "all"
     style: Style = "conversation"
     max_retries: int = 1
+    common_draws: bool = True
+    """Replicates share every draw of chance and opponents, as a baseline wants; a mean over many
+    episodes wants the spread over those draws too."""
 
     def play(
         self, sampler: Sampler, opponents: Mapping[str, Sequence[Opponent]], *, iteration: int
@@ -105,13 +114,19 @@ class Arena:
             return True
         game, episode = self.stage.game, one.episode
         while (actor := episode.actor) is not None and actor != one.key.seat:
+            settled = len(game.payoffs(episode.state))
+            if settled > one.settled:
+                one.settled, one.draws = settled, Counter()
+            number = one.draws[actor]
+            one.draws[actor] += 1
             if actor == CHANCE:
                 rng = generator(
                     self.run_seed,
                     "deal",
                     iteration=iteration,
-                    group=f"{one.key.domain}/{one.key.deal}",
-                    turn=len(episode.entries),
+                    group=f"{one.key.domain}/{one.key.deal}/{settled}",
+                    replicate=0 if self.common_draws else one.replicate,
+                    turn=number,
                 )
                 episode = episode.deal(rng)
             else:
@@ -120,10 +135,10 @@ class Arena:
                     "opponent",
                     iteration=iteration,
                     group=one.key.address,
+                    replicate=0 if self.common_draws else one.replicate,
                     seat=actor,
-                    turn=one.opponent_turns,
+                    turn=settled * MOST_DRAWS + number,
                 )
-                one.opponent_turns += 1
                 seen = game.observe(episode.state, actor)
                 legal = game.legal_moves(episode.state, actor)
                 episode = episode.play(one.opponent.act(seen, legal, rng))

@@ -100,7 +100,9 @@ def load(path: Path) -> Checkpoint:
                 )
             tensors[name.removesuffix(".safetensors")] = load_file(path / name)
         return Checkpoint(record["iteration"], tensors, record["state"])
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+    except CheckpointError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{path} is no whole checkpoint ({error!r}). {mend}") from error
 
 

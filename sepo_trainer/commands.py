@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from opponents.opponent import OpponentError
 from sepo_trainer.config import ConfigError, RunConfig, override, read_toml, to_toml
@@ -39,12 +39,12 @@ COMMANDS = ("train", "warm-start", "evaluate", "play", "config")
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit status is 0, 2 for a usage error, or 130 after Ctrl-C."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # [bet] is a move, not a style
     command, rest = "train", list(arguments)
     if rest and not rest[0].startswith("-"):
         command = rest.pop(0)
     elif rest[:1] in (["-h"], ["--help"]):
-        console.print(HELP, markup=False)
+        console.print(HELP)
         return 0
     if command not in COMMANDS:
         _complain(f"there is no command {command!r}. Choose one of: {', '.join(COMMANDS)}.")
@@ -54,7 +54,16 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _complain("stopped. What was saved before stands; see --resume.")
         return 130
-    except (ValueError, OSError, OpponentError) as error:
+    except OSError as error:
+        place = (
+            f"{error.filename} cannot be read or written" if error.filename else "writing failed"
+        )
+        _complain(
+            f"{place}: {error.strerror or error}. Mend its permissions, free some space or choose "
+            "another place; what was saved before stands."
+        )
+        return 2
+    except (ValueError, OpponentError) as error:
         if not _is_ours(error):
             raise
         _complain(str(error))
@@ -63,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _dispatch(command: str, rest: list[str], console: Console) -> int:
     if command == "config":
-        console.print(to_toml(_settings(rest, command)[0]), markup=False, end="")
+        console.print(to_toml(_settings(rest, command)[0]), end="")
         return 0
     # These import torch and transformers, which takes seconds: only now, when they are needed.
     from sepo_trainer.run_folder import existing
@@ -112,7 +121,9 @@ def _use(command: str, rest: list[str], console: Console) -> int:
 
     console.print(describe(run, run.table()))
     pairs = evaluate(run, episodes=given.episodes)
-    table = Table("pool", "opponent", "episodes", "points per episode", "95 %", "exact", "fouls")
+    columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "fouls")
+    table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
+    console.print("Points per episode in sampled play, and exactly:")
     for pair in pairs:
         table.add_row(
             pair.pool,

@@ -73,7 +73,7 @@ class RolloutConfig(_Section):
     """`all` plays every opening of the cards in every batch; a number draws that many."""
     style: Literal["conversation", "fresh"] = "fresh"
     """One growing chat per episode, or one complete prompt per decision."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Of the policy. Play, training and every exact number use this one."""
     max_new_tokens: Positive = 32
     """A reply that has not ended by then is cut off, and most likely unreadable."""
@@ -95,7 +95,7 @@ class ObjectiveConfig(_Section):
 
     penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
     """Where the penalties are charged; only `credited` follows the gradient of J."""
-    scale: Annotated[float, Field(gt=0)] | None = None
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """s, which multiplies payoffs; published for Kuhn poker: 1.5."""
     exploitability: NotNegative | None = None
     """lambda_e; published for Kuhn poker: 1.5. From 0.5 up the optimum of J is an equilibrium."""
@@ -108,7 +108,7 @@ class ObjectiveConfig(_Section):
     exploiter: Literal["best_response", "quantal", "average", "none"] = "best_response"
     """Who joins the exploit pool, worked out against the policy at every iteration: the best
     response, a quantal one, or the average of all best responses so far."""
-    exploiter_temperature: Annotated[float, Field(gt=0)] = 0.1
+    exploiter_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     """Of the quantal exploiter, in points."""
 
 

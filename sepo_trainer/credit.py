@@ -4,9 +4,8 @@ A group's mean reward is its baseline, so it matters *where* a penalty is charge
 
 * ``credited``: each episode bears its own share of J, in its own group. The estimator of dJ/dtheta.
 * ``shared``: one penalty for all train episodes alike. It cancels in the group: no gradient at all.
-* ``auxiliary``: each train episode bears the penalty of the episodes that its replicate played in
-the
-  other pools. They do not depend on its tokens: expected gradient 0, more variance.
+* ``auxiliary``: each train episode bears the penalty of the episodes that its replicate played
+  in the other pools. They do not depend on its tokens: expected gradient 0, more variance.
 * ``reward_only``: no penalty.
 
 Knows groups and numbers: no token, no tensor.
@@ -74,9 +73,8 @@ def credit(
         cost = nothing.copy()
         if rollout.key.pool == "exploit":
             gate = gates[rollout.key.opponent]
-            cost += (
-                gate * weights.exploitability * weights.scale * _values(found.exploitation, cost)
-            )
+            price = gate * weights.exploitability * weights.scale
+            cost += price * _values(found.exploitation, nothing)
         if rollout.key.pool == "collusive":
             cost += weights.collusion * _values(found.collusion, nothing)
         if rollout.key.pool in x_share:

@@ -2,7 +2,7 @@
 move.
 
 One demonstrator per episode and seat, drawn by the published mixture; every trace is a chat with
-one reply to learn. A game whose cards have few openings is dealt evenly.
+one reply to learn.
 """
 
 from __future__ import annotations

@@ -44,7 +44,9 @@ def evaluate(run: Run, *, episodes: int) -> list[PairScore]:
     opponents = {
         name: pool.met_by(table, tree=run.stage.tree) for name, pool in run.stage.pools.items()
     }
-    arena = replace(run.arena, run_seed=run.config.seed + SEED_OFFSET)
+    arena = replace(
+        run.arena, run_seed=run.config.seed + SEED_OFFSET, deals="all", common_draws=False
+    )
     cells = len(arena.openings(0)) * run.stage.game.seats
     arena = replace(arena, replicates=-(-episodes // cells))
     groups = arena.play(run.sampler, opponents, iteration=0)
@@ -70,14 +72,18 @@ def _pair(pool: str, opponent: str, exact: float, groups: Sequence[Group]) -> Pa
         [[r.episode.returns[g.key.seat] for r in g.rollouts] for g in groups], dtype=float
     ).T
     shares = np.array([g.weight for g in groups]) / sum(g.weight for g in groups)
-    decisions = sum(len(r.turns) for g in groups for r in g.rollouts)
+    decisions = sum(r.decisions for g in groups for r in g.rollouts)
     fouls = sum(r.fouls for g in groups for r in g.rollouts)
     mean = float(payoffs.mean(0) @ shares)
     low, high = mean, mean
     if np.ptp(payoffs, axis=0).any():
         rng = np.random.default_rng(0)
-        picks = rng.integers(len(payoffs), size=(RESAMPLES, *payoffs.shape))
-        means = np.take_along_axis(payoffs[None], picks, axis=1).mean(1) @ shares
+        means = [
+            np.take_along_axis(payoffs, rng.integers(len(payoffs), size=payoffs.shape), axis=0)
+            .mean(0)
+            .dot(shares)
+            for _ in range(RESAMPLES)
+        ]
         low, high = (float(value) for value in np.quantile(means, [0.025, 0.975]))
     return PairScore(
         pool, opponent, payoffs.size, mean, low, high, exact, fouls / max(1, decisions)

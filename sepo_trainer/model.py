@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -34,7 +35,7 @@ def tiny(*, hidden: int, layers: int, heads: int, run_seed: int) -> LanguageMode
     """A Qwen3 decoder with random weights and the project's own tokenizer; the embedded default.
 
     Args:
-        hidden: width; a multiple of ``heads``. 128 with 2 layers has 0.4 M parameters.
+        hidden: width; a multiple of twice ``heads``. 128 with 2 layers has 0.4 M parameters.
         run_seed: draws the weights, through its own stream.
     """
     tokenizer = train_tokenizer()
@@ -65,8 +66,8 @@ def load(folder: str | Path) -> LanguageModel:
     """The model and tokenizer that ``folder`` holds in Hugging Face format.
 
     Raises:
-        ValueError: the folder holds no loadable model, or a tokenizer without a chat template, an
-            end token or a pad token of its own.
+        ValueError: the folder holds no loadable model, one that cannot read trees of tokens, or a
+            tokenizer without a chat template or an end token.
     """
     path = Path(folder)
     if not (path / "config.json").is_file():
@@ -80,13 +81,24 @@ def load(folder: str | Path) -> LanguageModel:
             path, dtype=torch.float32, use_safetensors=True, local_files_only=True
         )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"the model in {path} cannot be loaded: {error}") from error
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
+    if kinds - {"full_attention"}:
+        raise ValueError(
+            f"the model in {path} has layers of {' and '.join(sorted(kinds))}, but batches are "
+            "read as trees of tokens, which needs full attention in every layer "
+            "(docs/decisions/0004-every-distinct-token-once.md). "
+            "Choose another model, such as Qwen3 or Llama."
+        )
     if tokenizer.chat_template is None:
         raise ValueError(
             f"the tokenizer in {path} has no chat template, so it cannot be asked anything. "
             "Use an instruction-tuned model, or set tokenizer.chat_template and save it."
         )
     if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer in {path} has no end token (eos_token).")
+        raise ValueError(
+            f"the tokenizer in {path} has no end token, so no reply would ever end. "
+            "Set tokenizer.eos_token and save it."
+        )
     return LanguageModel(model.eval(), tokenizer)

@@ -74,7 +74,13 @@ class Rollout:
     messages: tuple[Message, ...] = field(repr=False, default=())
 
     @property
+    def decisions(self) -> int:
+        """Moves of the policy, forfeits included; a reply that was asked again is none."""
+        return sum(actor == self.key.seat for actor, _ in self.episode.entries)
+
+    @property
     def fouls(self) -> int:
+        """Forfeits of the policy."""
         return self.episode.fouls[self.key.seat]
 
 

@@ -84,14 +84,6 @@ class Run:
             pools[name] = (*fixed, *met)
         return pools
 
-    def met_in_training(
-        self, opponents: Mapping[str, tuple[Opponent, ...]]
-    ) -> Mapping[str, tuple[Opponent, ...]]:
-        """The pools that the arm needs episodes of; ``reward_only`` learns from train alone."""
-        if self.config.objective.penalty_credit == "reward_only":
-            return {"train": opponents["train"]}
-        return opponents
-
     def _meet(self, member: Adaptive, table: ActionTable, kind: str) -> list[Opponent]:
         tree = self.stage.tree
         if kind == "best_response":
@@ -154,6 +146,7 @@ class Run:
             checkpoints.restore_weights(
                 self.learner.reference, saved.tensors["reference"], source=source
             )
+        self.weights = Weights(**saved.state["weights"])
         self.progress = Progress(
             saved.iteration,
             dict(saved.state["baselines"]),
@@ -168,18 +161,13 @@ class Run:
         )
 
 
-def put_together(config: RunConfig, *, model_folder: Path | None = None) -> Run:
-    """The run that ``config`` describes, before its first step.
-
-    Args:
-        model_folder: take the weights from there instead of those the configuration names.
-    """
+def put_together(config: RunConfig) -> Run:
+    """The run that ``config`` describes, before its first step."""
     torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(True)
     stage = set_stage(config.game.name, dict(config.game.options))
-    folder = model_folder or config.model.path
-    if folder is not None:
-        language = load(folder)
+    if config.model.path is not None:
+        language = load(config.model.path)
     else:
         shape = config.model
         language = tiny(
@@ -196,7 +184,11 @@ def put_together(config: RunConfig, *, model_folder: Path | None = None) -> Run:
         language=language,
         renderer=renderer,
         reader=ActionTableReader(
-            stage, renderer, style=rollout.style, temperature=rollout.temperature
+            stage,
+            renderer,
+            style=rollout.style,
+            temperature=rollout.temperature,
+            max_new_tokens=rollout.max_new_tokens,
         ),
         sampler=TransformersSampler(
             language.model,

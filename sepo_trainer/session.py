@@ -24,7 +24,7 @@ from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import EXACT_BELOW
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import CheckpointError
-from sepo_trainer.config import RunConfig
+from sepo_trainer.config import ConfigError, RunConfig
 from sepo_trainer.metrics import metrics_line, result_record, transcript
 from sepo_trainer.report import write_report
 from sepo_trainer.run import Run, put_together
@@ -70,12 +70,13 @@ def resume(path: Path, asked: RunConfig, console: Console) -> RunFolder:
     run = put_together(config)
     with folder.held():
         saved = folder.latest()
-        folder.rewind(saved[1].iteration if saved else -1)
         if saved is None:
             console.print(f"{folder.path} has no checkpoint yet, so it starts anew")
+            folder.rewind(-1)
             _warm_start(run, folder, console)
         else:
-            run.restore(saved[1], source=saved[0])
+            run.restore(saved[1], source=saved[0])  # may refuse, so before any line is dropped
+            folder.rewind(run.progress.iteration)
             console.print(f"resuming {folder.path} at iteration {run.progress.iteration}")
         _finish(run, folder, console)
     return folder
@@ -103,10 +104,32 @@ def reopen(path: Path) -> tuple[RunFolder, Run]:
 def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
     """Stage one alone: write the warm-started model to ``to`` in Hugging Face format."""
     run = put_together(config)
+    _check_room_for_a_model(to)
     with _bar(console, "warm start", config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
     console.print(f"{describe(run, run.table())}\nThe model is in {to}.")
+
+
+def _check_room_for_a_model(to: Path) -> None:
+    """Refuse, before any work, a place that cannot be written or that a model would wipe out.
+
+    Raises:
+        ConfigError: it is such a place.
+    """
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        foreign = to.exists() and any(to.iterdir()) and not (to / "config.json").is_file()
+    except OSError as error:
+        raise ConfigError(
+            f"the model folder {to} cannot be written ({error.strerror}). "
+            "Choose another place with --to."
+        ) from error
+    if foreign:
+        raise ConfigError(
+            f"{to} holds something other than a model, which would be lost. "
+            "Choose a new folder with --to."
+        )
 
 
 def _warm_start(run: Run, folder: RunFolder, console: Console) -> None:

@@ -41,8 +41,7 @@ def train(run: Run, report: Callable[[Step], None]) -> None:
         scores = score(run.stage.tree, table, opponents, run.weights)
         clock.append(perf_counter())
 
-        met = run.met_in_training(opponents)
-        groups = run.arena.play(run.sampler, met, iteration=progress.iteration)
+        groups = run.arena.play(run.sampler, opponents, iteration=progress.iteration)
         clock.append(perf_counter())
 
         rows, group_stats = learnable(run, groups, scores)

@@ -18,7 +18,7 @@ torch.set_num_threads(1)  # as a run's configuration does: fastest for a tiny mo
 def warm_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """``warm_model(style)``: the folder of a tiny model after 40 supervised steps in one style.
 
-    About 97 of 100 of its replies can be read, so fouls occur, and its moves are far from settled.
+    More than nine in ten replies can be read, so fouls occur, and its moves are far from settled.
     """
 
     @cache

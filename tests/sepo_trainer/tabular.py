@@ -1,8 +1,8 @@
 """A tabular softmax policy in the language model's place, under the trainer's own code.
 
 One token names a situation and one a move, so the "language model" is a table of logits and its
-gradient can be had exactly. Everything else is real: stage, arena, sampler, credit, rows, learner, and
-the loop itself. `objective` writes J out by walking every history; it shares no code with
+gradient can be had exactly. Everything else is real: stage, arena, sampler, credit, rows, learner,
+and the loop itself. `objective` writes J out by walking every history; it shares no code with
 `sepo_trainer.scores` or `sepo_envs.exact`.
 """
 
@@ -15,14 +15,12 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from opponents.adaptive import BEST_RESPONSE
 from opponents.opponent import Opponent, Pool
-from sepo_envs.catalogue import Domain, domain
+from sepo_envs.catalogue import Domain
 from sepo_envs.episode import Episode, begin
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.game import (
     CHANCE,
-    NOT_DEFINED,
     Game,
     Move,
     Penalties,
@@ -71,7 +69,9 @@ class Table(nn.Module):
     def probability(self, theta: Tensor, situation: str, move: Move) -> Tensor:
         """In double precision, and differentiable in ``theta``."""
         row = theta[self.tree.situations.index(situation)]
-        return torch.softmax(torch.cat([row.new_zeros(1), row]), 0)[self.tree.game.moves.index(move)]
+        return torch.softmax(torch.cat([row.new_zeros(1), row]), 0)[
+            self.tree.game.moves.index(move)
+        ]
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,12 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
         sampler=TransformersSampler(model, end_id=-1, pad_id=pad_id, max_new_tokens=1),
         learner=Learner(model, None, torch.optim.Adam(model.parameters()), pad_id),
         arena=Arena(
-            stage, renderer, config.seed, rollout.group_size, deals=rollout.deals, style=rollout.style
+            stage,
+            renderer,
+            config.seed,
+            rollout.group_size,
+            deals=rollout.deals,
+            style=rollout.style,
         ),
         weights=stage.domain.harms.published,
         progress=Progress(),

@@ -15,7 +15,10 @@ SHAPE = {"hidden": 32, "layers": 1, "heads": 2}
 
 
 def small(number: int = 3) -> Checkpoint:
-    tensors = {"model": {"a": torch.arange(6.0).reshape(2, 3)}, "optimizer": {"0.step": torch.tensor(5.0)}}
+    tensors = {
+        "model": {"a": torch.arange(6.0).reshape(2, 3)},
+        "optimizer": {"0.step": torch.tensor(5.0)},
+    }
     return Checkpoint(number, tensors, {"baselines": {"seat 0/0": 0.1}, "past_responses": []})
 
 
@@ -91,7 +94,7 @@ def test_a_checkpoint_of_a_later_format_is_not_guessed_at(tmp_path):
     path = checkpoints.save(tmp_path, small())
     record = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps(record | {"format": 2}))
-    with pytest.raises(CheckpointError, match="has checkpoint format 2.*this version reads 1"):
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 2.*this version reads 1"):
         checkpoints.load(path)
 
 

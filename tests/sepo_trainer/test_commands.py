@@ -1,4 +1,4 @@
-"""``python -m sepo_trainer``: what is wrong is told in one paragraph, and nothing is half-written."""
+"""``python -m sepo_trainer``: what is wrong is told in one paragraph, nothing is half-written."""
 
 import json
 import subprocess
@@ -32,7 +32,9 @@ def told(capsys, *arguments: str) -> str:
 
 
 REFUSED = {
-    ("fly",): "there is no command 'fly'. Choose one of: train, warm-start, evaluate, play, config.",
+    (
+        "fly",
+    ): "there is no command 'fly'. Choose one of: train, warm-start, evaluate, play, config.",
     ("train", "--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
     ("--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
     ("config", "--sead", "1"): "'sead'. Did you mean 'seed'?",
@@ -50,7 +52,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "words"), REFUSED.items(), ids=[" ".join(a) for a in REFUSED])
+@pytest.mark.parametrize(
+    ("arguments", "words"), REFUSED.items(), ids=[" ".join(a) for a in REFUSED]
+)
 def test_a_bad_command_says_what_to_type_instead(capsys, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     assert words in told(capsys, *arguments)
@@ -85,7 +89,8 @@ def test_a_folder_that_holds_something_else_is_not_replaced_by_a_model(capsys, t
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("seed = 'x'", "seed is 'x', but"), ("[learning", "cannot be read as TOML")]
+    ("content", "words"),
+    [("seed = 'x'", "seed is 'x', but"), ("[learning", "cannot be read as TOML")],
 )
 def test_a_bad_file_is_named(capsys, tmp_path, monkeypatch, content, words):
     monkeypatch.chdir(tmp_path)
@@ -137,7 +142,11 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(tmp_path, m
         "sys.exit(main(['train', '--runs', 'runs']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False,
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
     )
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""What the warm start imitates: demonstrators' moves, in the words that the policy will be asked in."""
+"""What the warm start imitates: demonstrators' moves, in the words in which it will be asked."""
 
 from collections import Counter
 
@@ -25,7 +25,8 @@ def written(request):
 def situation(prompt: str) -> str:
     """By hand, from the words alone."""
     card = next(
-        letter for letter, name in (("J", "Jack"), ("Q", "Queen"), ("K", "King"))
+        letter
+        for letter, name in (("J", "Jack"), ("Q", "Queen"), ("K", "King"))
         if f"dealt the {name}." in prompt
     )
     if "Your opponent checks." in prompt:

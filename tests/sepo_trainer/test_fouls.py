@@ -1,4 +1,4 @@
-"""Replies that cannot be read, through the real arena: asked again, forfeited, paid for by the offender."""
+"""Replies that cannot be read: asked again, then forfeited, and paid for by the offender alone."""
 
 from dataclasses import replace
 

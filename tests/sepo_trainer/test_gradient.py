@@ -1,7 +1,7 @@
 """The estimators of dJ/dtheta against the exact gradient, by enumeration, of a tabular policy.
 
-Everything between the episodes and the gradient is the trainer's own code; see `tabular`. The group size
-is 2, where a group's own mean as baseline would halve the gradient, so that such a slip shows.
+Everything between the episodes and the gradient is the trainer's own code; see `tabular`. The group
+size is 2, where a group's own mean as baseline would halve the gradient, so that such a slip shows.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ FAR = 1e-9
 
 
 def chance_of(samples: torch.Tensor, mean: torch.Tensor) -> float:
-    """How likely an estimate as far from ``mean`` is (Hotelling's T-squared over all coordinates)."""
+    """How likely an estimate so far from ``mean`` is (Hotelling's T-squared, all coordinates)."""
     off, varies = samples.mean(0) - mean, samples.var(0) > 1e-12
     if (off[~varies].abs() > 1e-6).any():
         return 0.0
@@ -69,7 +69,7 @@ class Played:
 
 @pytest.fixture(scope="module")
 def kuhn() -> Played:
-    """A policy that is neither uniform nor near an equilibrium, nor exploited by always-bet alone."""
+    """A policy that is neither uniform nor near an equilibrium; both exploiters gain on it."""
     theta = [-1.0, 0.3, 0.8, -0.4, 0.2, 0.9, 1.2, -0.8, -1.3, -0.6, 0.4, 1.0]
     return Played(tabular.kuhn(), theta, batches=80)
 
@@ -132,16 +132,20 @@ def test_the_estimate_is_sharp_enough_to_tell_a_biased_baseline(world):
 def test_an_exploiter_that_earns_less_in_expectation_bears_no_penalty(request, name):
     """Episodes in which it happens to earn more must not count: the expectation is clipped."""
     world = request.getfixturevalue(name)
-    margins = {opponent: world.scores.against[opponent].margin for opponent in
-               ("cooperates-0", "cooperates-0.9")}
+    margins = {
+        opponent: world.scores.against[opponent].margin
+        for opponent in ("cooperates-0", "cooperates-0.9")
+    }
     assert margins["cooperates-0"] > 0 > margins["cooperates-0.9"]
     beaten = [
         group
         for groups in world.pool("exploit")
         for group in groups
         if group.key.opponent == "cooperates-0.9"
-        and any(r.episode.returns[1 - r.key.seat] > r.episode.returns[r.key.seat]
-                for r in group.rollouts)
+        and any(
+            r.episode.returns[1 - r.key.seat] > r.episode.returns[r.key.seat]
+            for r in group.rollouts
+        )
     ]
     assert beaten
     ungated = world.scores._replace(
@@ -167,9 +171,7 @@ def test_a_penalty_shared_by_the_group_has_no_gradient_at_all(world, advantage):
     assert alone.abs().max() > 0.01
     for weights in ({}, {"exploitability": 100.0}, {"collusion": 100.0, "externality": 50.0}):
         shared = under(weighing(run, **weights), penalty_credit="shared")
-        torch.testing.assert_close(
-            world.gradients(shared, batches=8), alone, rtol=1e-5, atol=1e-6
-        )
+        torch.testing.assert_close(world.gradients(shared, batches=8), alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +221,4 @@ def test_one_row_per_episode_and_one_per_decision_give_one_gradient(twice):
         len(learnable(played.run, played.batches[0], played.scores)[0]) for played in (twice, fresh)
     ]
     assert rows[1] == 2 * rows[0]
-    torch.testing.assert_close(
-        fresh.gradients(), twice.credited[:5], rtol=1e-5, atol=1e-6
-    )
+    torch.testing.assert_close(fresh.gradients(), twice.credited[:5], rtol=1e-5, atol=1e-6)

@@ -132,7 +132,8 @@ def test_more_turns_change_no_episodes_reward():
     stretched = [replace(first, rollouts=(longer, *rest)), *others]
     np.testing.assert_array_equal(rewards(stretched), rewards(groups))
     advantages = [
-        [row.advantages for row in learnable(run, those, scores)[0]] for those in (groups, stretched)
+        [row.advantages for row in learnable(run, those, scores)[0]]
+        for those in (groups, stretched)
     ]
     turns = len(first.rollouts[0].turns)
     assert advantages[1][-len(rest) :] == advantages[0][-len(rest) :]
@@ -148,7 +149,9 @@ def test_ten_points_more_for_one_seat_change_no_advantage():
         # The welfare lost is a positive part, which a bonus would really change; and the exploit
         # pool's gates are those of the plain game.
         run = tabular.weighing(run, externality=0.0)
-        scores = scores._replace(against={k: a._replace(margin=1.0) for k, a in scores.against.items()})
+        scores = scores._replace(
+            against={k: a._replace(margin=1.0) for k, a in scores.against.items()}
+        )
         rows.append(learnable(run, groups, scores)[0])
     plain, favoured = rows
     assert any(any(row.advantages) for row in plain)
@@ -158,9 +161,11 @@ def test_ten_points_more_for_one_seat_change_no_advantage():
 
 
 def test_groups_that_carry_no_signal_are_counted():
-    """A lone replicate is its own baseline; and a policy that always does the same never differs."""
+    """A lone replicate is its own baseline, so a batch of such groups teaches nothing."""
     run, _, scores = played()
-    alone = replace(run.arena, replicates=1).play(run.sampler, run.opponents(run.table()), iteration=0)
+    alone = replace(run.arena, replicates=1).play(
+        run.sampler, run.opponents(run.table()), iteration=0
+    )
     rows, stats = learnable(run, alone, scores)
     assert stats["groups_without_signal"] == stats["groups"] == 10
     assert not any(any(row.advantages) for row in rows)

@@ -12,8 +12,8 @@ from sepo_trainer.learner import Learner, Pull, frozen_copy
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Row
-from tests.sepo_trainer.runs import play, rows_played, run_with
 from sepo_trainer.train import learnable
+from tests.sepo_trainer.runs import play, rows_played, run_with
 
 PLAIN = Pull(clip=0.2, kl_talk=0.0, kl_move=0.0, entropy=0.0)
 EVERYTHING = Pull(clip=0.2, kl_talk=1.0, kl_move=0.5, entropy=0.1)
@@ -105,9 +105,7 @@ def test_a_reference_never_learns(played):
 
 
 @pytest.mark.parametrize(("arm", "felt"), [("credited", True), ("shared", False)])
-def test_one_step_of_the_real_trainer_feels_lambda_only_where_it_is_credited(
-    warm_model, arm, felt
-):
+def test_one_step_of_the_real_trainer_feels_lambda_only_where_it_is_credited(warm_model, arm, felt):
     """d(loss)/d(lambda) as the change of the loss's gradient when lambda doubles."""
     run = run_with(warm_model("fresh"), objective={"penalty_credit": arm})
     groups, scores = play(run)
@@ -128,7 +126,16 @@ def bandit(count: int = 64) -> tuple[Learner, list[Row]]:
     with torch.no_grad():
         logprobs = torch.log_softmax(language.model(torch.tensor([[7]])).logits[0, -1], dim=-1)
     rows = [
-        Row((7,), (answer,), (True,), (True,), (11, 12), (float(logprobs[answer]),), (gain,), 1 / count)
+        Row(
+            (7,),
+            (answer,),
+            (True,),
+            (True,),
+            (11, 12),
+            (float(logprobs[answer]),),
+            (gain,),
+            1 / count,
+        )
         for answer, gain in ((11, 1.0), (12, -1.0))
         for _ in range(count // 2)
     ]
@@ -147,8 +154,9 @@ def test_what_earns_more_becomes_likelier():
     learner.update(rows, PLAIN, learning_rate=1e-3)
     better = odds()
     assert better > before
-    learner.update([replace(row, advantages=(-row.advantages[0],)) for row in rows], PLAIN,
-                   learning_rate=5e-3)
+    learner.update(
+        [replace(row, advantages=(-row.advantages[0],)) for row in rows], PLAIN, learning_rate=5e-3
+    )
     assert odds() < better
 
 

@@ -45,7 +45,7 @@ def replies(run, episode: Episode) -> dict[Move, list[str]]:
 
 
 class Forward:
-    """How likely a model is to give a reply, by one plain forward pass over the written-out chat."""
+    """How likely a model gives a reply, by one plain forward pass over the written-out chat."""
 
     def __init__(self, run):
         self.run = run
@@ -107,8 +107,9 @@ def test_the_table_is_what_brute_force_finds(run):
 
 def test_in_a_conversation_earlier_replies_count_by_how_likely_they_were(warm_model):
     """The plain mean over them would be another policy than the one that plays."""
-    run = run_with(warm_model("conversation"), style="conversation",
-                   rollout={"temperature": TEMPERATURE})
+    run = run_with(
+        warm_model("conversation"), style="conversation", rollout={"temperature": TEMPERATURE}
+    )
     table = run.table()
     off = [
         abs(brute_force(run, situation, weighted=False)[0][Move.BET] - table[situation][Move.BET])

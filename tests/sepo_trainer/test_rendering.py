@@ -64,17 +64,21 @@ def test_an_ordinary_reply_is_continued_as_the_template_would_write_the_whole_ch
 
 
 REWRITES = {
-    "keeps only the move": "{{ message['content'].split()[-1] if not loop.last else message['content'] }}",
-    "drops thinking": "{{ message['content'].split('</think>')[-1] if not loop.last else message['content'] }}",
-    "drops it all": "{{ '' if message['role'] == 'assistant' and not loop.last else message['content'] }}",
+    "keeps only the move": "message['content'].split()[-1]",
+    "drops thinking": "message['content'].split('</think>')[-1]",
+    "drops it all": "''",
 }
+"""What some templates make of a reply once it is not the last message."""
 
 
-@pytest.mark.parametrize("content", REWRITES.values(), ids=REWRITES)
-def test_where_the_template_rewrites_a_reply_nothing_is_continued(content):
+@pytest.mark.parametrize("rewritten", REWRITES.values(), ids=REWRITES)
+def test_where_the_template_rewrites_a_reply_nothing_is_continued(rewritten):
     """Else the policy would be trained on a context that it never read."""
     tokenizer = train_tokenizer()
-    tokenizer.chat_template = tokenizer.chat_template.replace("{{ message['content'] }}", content)
+    as_it_is = "message['content'] if loop.last or message['role'] == 'user'"
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "{{ message['content'] }}", "{{ " + f"{as_it_is} else {rewritten}" + " }}"
+    )
     renderer = Renderer(tokenizer)
     reply = "<think>I hold the Queen.</think> [check]"
     held = renderer.prompt(ASKED) + renderer.reply(reply)

@@ -215,8 +215,11 @@ def test_a_damaged_checkpoint_is_refused_and_the_run_left_alone(crashed, capsys,
 def test_a_checkpoint_of_another_model_is_refused_by_name(crashed, capsys):
     config = crashed / "config.toml"
     lines_ = config.read_text().splitlines()
-    text = "\n".join("hidden = 64" if line.startswith("hidden") else line for line in lines_
-                     if not line.startswith("path"))
+    text = "\n".join(
+        "hidden = 64" if line.startswith("hidden") else line
+        for line in lines_
+        if not line.startswith("path")
+    )
     config.write_text(text)
     said = refused(capsys, ["train", "--resume", str(crashed)])
     assert "is of another model" in said

@@ -105,7 +105,9 @@ def test_another_seed_writes_something_else():
 
 @torch.no_grad()
 def test_without_temperature_it_takes_the_likeliest_token():
-    for request, reply in zip(requests(6), sampler(temperature=0).generate(requests(6)), strict=True):
+    for request, reply in zip(
+        requests(6), sampler(temperature=0).generate(requests(6)), strict=True
+    ):
         for number, token in enumerate(reply.output_ids):
             read = torch.tensor([request.prompt_ids + reply.output_ids[:number]])
             assert token == int(LANGUAGE.model(read).logits[0, -1].argmax())

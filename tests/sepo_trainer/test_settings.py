@@ -76,7 +76,7 @@ def test_the_last_one_wins(tmp_path):
 
 
 REFUSED = {
-    "[learning]\nlearning_rte = 1": "there is no setting 'learning.learning_rte'. Did you mean 'learning_rate'?",
+    "[learning]\nlearning_rte = 1": "'learning.learning_rte'. Did you mean 'learning_rate'?",
     "sead = 1": "there is no setting 'sead'. Did you mean 'seed'?",
     "[rollouts]\ngroup_size = 4": "there is no setting 'rollouts'. Did you mean 'rollout'?",
     "[rollout]\ngroup_size = 1": "rollout.group_size is 1, but a group of one is its own baseline",
@@ -133,7 +133,7 @@ def test_what_is_unknown_or_impossible_is_refused_by_name(tmp_path, text, told):
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(arguments, told):
-    with pytest.raises(ConfigError, match="^command line: ") as caught:
+    with pytest.raises(ConfigError, match=r"^command line: ") as caught:
         override(RunConfig(), arguments)
     assert told in str(caught.value)
 
@@ -161,5 +161,8 @@ def test_a_value_that_was_checked_cannot_be_changed_afterwards():
 
 def test_differences_name_both_values():
     changed = build({"learning": {"clip": 0.1}, "runs": "/tmp/x"}, source="test")
-    assert differences(RunConfig(), changed) == ["runs: runs -> /tmp/x", "learning.clip: 0.2 -> 0.1"]
+    assert differences(RunConfig(), changed) == [
+        "runs: runs -> /tmp/x",
+        "learning.clip: 0.2 -> 0.1",
+    ]
     assert isinstance(changed.runs, Path)

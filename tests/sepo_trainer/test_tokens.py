@@ -1,4 +1,4 @@
-"""The tokens that are learned from are the tokens that were sampled, with the log-probs they had."""
+"""The tokens learned from are the tokens that were sampled, with the log-probs they had."""
 
 from dataclasses import replace
 
@@ -70,7 +70,9 @@ def test_sharing_what_rows_have_in_common_changes_no_logprob(played):
         tree = seen.logprobs[seen.where[number, : len(rest)]]
         torch.testing.assert_close(tree.exp(), plain.exp(), rtol=0, atol=1e-6)
         tokens = torch.tensor(rest)[:, None]
-        torch.testing.assert_close(tree.gather(1, tokens), plain.gather(1, tokens), rtol=0, atol=SAME)
+        torch.testing.assert_close(
+            tree.gather(1, tokens), plain.gather(1, tokens), rtol=0, atol=SAME
+        )
 
 
 def test_every_sampled_token_is_trained_in_exactly_one_place(played):
@@ -123,7 +125,7 @@ def test_every_prompt_ends_where_the_assistant_begins(played):
 
 
 def test_what_others_wrote_is_never_trained(played):
-    """Neither the advantage nor the old log-prob at the news and the template moves the gradient."""
+    """Neither advantage nor old log-prob at the news and the template moves the gradient."""
     rows = played.rows[::3]
     told = sum(not written for row in rows for written in row.written)
     assert (told > 0) == (played.run.config.rollout.style == "conversation")

@@ -126,8 +126,10 @@ class KuhnPoker:
     hands: int = 1
 
     def __post_init__(self) -> None:
-        if self.hands < 1:
-            raise ValueError(f"hands is {self.hands}, but a match has at least 1 hand.")
+        if not isinstance(self.hands, int) or self.hands < 1:
+            raise ValueError(
+                f"hands is {self.hands!r}, but a match has at least 1 hand, and a whole number."
+            )
 
     @property
     def name(self) -> str:
