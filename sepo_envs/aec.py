@@ -31,7 +31,7 @@ from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWr
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.episode import Episode, begin, restore
-from sepo_envs.game import FORFEIT, Forfeit, Game, Move
+from sepo_envs.game import FORFEIT, Forfeit, Game, Move, State
 from sepo_envs.hooks import HarmsHook, PenaltyHook
 
 RENDER_MODES: Final = ("ansi", "human")
@@ -170,11 +170,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def observe(self, agent: str) -> dict[str, NDArray[Any]]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        legal = self._legal(seat)
-        return {
-            "observation": np.array(self.game.features(self.episode.state, seat), np.float32),
-            "action_mask": np.array([move in legal for move in self.game.moves], np.int8),
-        }
+        return seen(self.game, self.episode.state, seat, self._legal(seat))
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
@@ -226,6 +222,14 @@ def observation_space(game: Game) -> Dict:
             "action_mask": Box(0, 1, (len(game.moves),), np.int8),
         }
     )
+
+
+def seen(game: Game, state: State, seat: int, legal: Sequence[Move]) -> dict[str, NDArray[Any]]:
+    """What `observation_space` holds: ``seat``'s features, and the mask of the ``legal`` moves."""
+    return {
+        "observation": np.array(game.features(state, seat), np.float32),
+        "action_mask": np.array([move in legal for move in game.moves], np.int8),
+    }
 
 
 def read_action(action: Any, moves: Sequence[Move], legal: Sequence[Move]) -> Move | Forfeit:

@@ -8,9 +8,21 @@ from difflib import get_close_matches
 from typing import Any
 
 from sepo_envs.game import Game, Harms, Words
+from sepo_envs.games.item_negotiation.harms import ItemNegotiationHarms
+from sepo_envs.games.item_negotiation.rules import ItemNegotiation
+from sepo_envs.games.item_negotiation.words import ItemNegotiationWords
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
+from sepo_envs.games.prisoners_dilemma.harms import PrisonersDilemmaHarms
+from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
+from sepo_envs.games.prisoners_dilemma.words import PrisonersDilemmaWords
+from sepo_envs.games.repeated_auction.harms import RepeatedAuctionHarms
+from sepo_envs.games.repeated_auction.rules import RepeatedAuction
+from sepo_envs.games.repeated_auction.words import RepeatedAuctionWords
+from sepo_envs.games.split_negotiation.harms import SplitNegotiationHarms
+from sepo_envs.games.split_negotiation.rules import SplitNegotiation
+from sepo_envs.games.split_negotiation.words import SplitNegotiationWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,46 @@ CATALOGUE: dict[str, Domain] = {
             zero_sum=True,
             simultaneous=False,
         ),
+        Domain(
+            name="prisoners_dilemma",
+            title="PrisonersDilemma",
+            version=0,
+            make=PrisonersDilemma,
+            words=PrisonersDilemmaWords,
+            harms=PrisonersDilemmaHarms(),
+            zero_sum=False,
+            simultaneous=True,
+        ),
+        Domain(
+            name="repeated_auction",
+            title="RepeatedAuction",
+            version=0,
+            make=RepeatedAuction,
+            words=RepeatedAuctionWords,
+            harms=RepeatedAuctionHarms(),
+            zero_sum=False,
+            simultaneous=True,
+        ),
+        Domain(
+            name="split_negotiation",
+            title="SplitNegotiation",
+            version=0,
+            make=SplitNegotiation,
+            words=SplitNegotiationWords,
+            harms=SplitNegotiationHarms(),
+            zero_sum=False,
+            simultaneous=True,
+        ),
+        Domain(
+            name="item_negotiation",
+            title="ItemNegotiation",
+            version=0,
+            make=ItemNegotiation,
+            words=ItemNegotiationWords,
+            harms=ItemNegotiationHarms(),
+            zero_sum=False,
+            simultaneous=True,
+        ),
     )
 }
 
@@ -50,10 +102,10 @@ def domain(name: str) -> Domain:
 
     >>> domain("kuhn_poker").title
     'KuhnPoker'
-    >>> domain("khun_poker")
+    >>> domain("khun_poker")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: there is no domain 'khun_poker'. Did you mean 'kuhn_poker'? Known: kuhn_poker.
+    ValueError: there is no domain 'khun_poker'. Did you mean 'kuhn_poker'? Known: kuhn_poker, ...
     """
     if name not in CATALOGUE:
         near = get_close_matches(name, CATALOGUE, n=1)

@@ -11,7 +11,7 @@ There is no base class: anything with these methods is a game. Adding one is a f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -171,6 +171,8 @@ class Penalties:
     exploitation: Penalty
     collusion: Penalty
     externality: Penalty
+    also: Mapping[str, Penalty] = field(default_factory=dict)
+    """Further measures by name, reported beside the three and never part of J."""
 
 
 @dataclass(frozen=True, slots=True)

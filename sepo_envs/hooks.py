@@ -70,6 +70,7 @@ def report(penalties: Penalties) -> Report:
         "exploitation": penalties.exploitation,
         "collusion": penalties.collusion,
         "externality": penalties.externality,
+        **penalties.also,
     }
     return {name: {"value": harm.value, "defined": harm.defined} for name, harm in harms.items()}
 

@@ -4,6 +4,9 @@
 |---|---|---|
 | ``gymnasium.make`` | ``sepo_envs:sepo/KuhnPoker-v0`` | ``sepo_envs:sepo/KuhnPokerText-v0`` |
 | ``pettingzoo.make("aec", ...)`` | ``sepo/kuhn_poker-v0`` | ``sepo/kuhn_poker_text-v0`` |
+| ``pettingzoo.make("parallel", ...)`` | ``sepo/prisoners_dilemma-v0`` | |
+
+The parallel API is for games in which the seats move at once; they have all four others as well.
 
 Gymnasium imports the package itself when the id begins with ``sepo_envs:``; PettingZoo has no such
 form, so ``import sepo_envs`` comes first.
@@ -36,7 +39,9 @@ def pettingzoo_ids(domain: Domain) -> tuple[str, str]:
 
 
 def list_envs() -> dict[str, tuple[str, ...]]:
-    """Every id that this package registers, by domain.
+    """Every id that this package registers, by domain: Gymnasium's two, then PettingZoo's two.
+
+    Where play is simultaneous, PettingZoo knows the first of its two in both of its APIs.
 
     >>> list_envs()["kuhn_poker"][0]
     'sepo/KuhnPoker-v0'
@@ -57,3 +62,8 @@ def register() -> None:
         for env_id, module in zip(pettingzoo_ids(domain), ("aec", "text"), strict=True):
             if env_id not in pettingzoo.aec_registry:
                 pettingzoo.register("aec", env_id, f"sepo_envs.{module}:env", kwargs={"game": name})
+        env_id, _ = pettingzoo_ids(domain)
+        if domain.simultaneous and env_id not in pettingzoo.parallel_registry:
+            pettingzoo.register(
+                "parallel", env_id, "sepo_envs.parallel:parallel_env", kwargs={"game": name}
+            )

@@ -42,7 +42,7 @@ def centered(returns: Floats) -> Floats:
     if count < 2:
         return np.zeros_like(returns)
     others = (returns.sum(0) - returns) / (count - 1)
-    # What all replicates share cancels, and to the last digit: not even its rounding is learned from.
+    # What all replicates share cancels to the last digit: not even its rounding is learned from.
     advantage: Floats = np.round(returns - others, DIGITS)
     return advantage
 

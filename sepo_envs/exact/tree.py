@@ -140,7 +140,9 @@ class GameTree:
 
     def seat(self, situation: str) -> int:
         """Whose decision ``situation`` is."""
-        return int(self._seat[self.situations.index(situation)])
+        seat = self._example[situation].actor
+        assert seat is not None  # an example stands where its seat decides
+        return seat
 
     def example(self, situation: str) -> Episode:
         """One episode that has come to ``situation``, whose seat is to move."""

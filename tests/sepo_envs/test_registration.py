@@ -5,10 +5,12 @@ The forms that name an opponent need the installed package: `pip install -e .` i
 
 import subprocess
 import sys
+from importlib import import_module
 
 import gymnasium
 import pettingzoo
 import pytest
+from pettingzoo.env_registry.exceptions import NameNotFound
 
 import sepo_envs
 from sepo_envs.registration import register
@@ -70,11 +72,60 @@ def test_importing_or_registering_twice_does_not_warn():
 
 
 def test_every_listed_id_is_registered_with_the_api_it_belongs_to():
-    for ids in sepo_envs.list_envs().values():
+    for name, ids in sepo_envs.list_envs().items():
         structured, text, aec, aec_text = ids
         assert {structured, text} <= set(gymnasium.registry)
         assert {aec, aec_text} <= set(pettingzoo.aec_registry)
-        assert not {aec, aec_text} & set(pettingzoo.parallel_registry)
+        at_once = sepo_envs.CATALOGUE[name].simultaneous
+        assert {aec, aec_text} & set(pettingzoo.parallel_registry) == ({aec} if at_once else set())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (
+            "import pettingzoo, sepo_envs",
+            "table = pettingzoo.make('parallel', 'sepo/prisoners_dilemma-v0', rounds=3)",
+        ),
+        (
+            "import pettingzoo, sepo_envs",
+            "table = pettingzoo.make('aec', 'sepo/prisoners_dilemma-v0', rounds=3)",
+        ),
+        (
+            "import pettingzoo, sepo_envs",
+            "table = pettingzoo.make('aec', 'sepo/prisoners_dilemma_text-v0', rounds=3)",
+        ),
+        (
+            "import gymnasium",
+            "table = gymnasium.make("
+            "'sepo_envs:sepo/PrisonersDilemma-v0', opponent='grim', rounds=3)",
+        ),
+        (
+            "from sepo_envs import prisoners_dilemma_v0",
+            "table = prisoners_dilemma_v0.parallel_env(rounds=3, max_cycles=9)",
+        ),
+    ],
+    ids=lambda lines: lines[-1],
+)
+def test_a_simultaneous_game_is_made_in_every_api(lines):
+    assert fresh(*lines, "table.reset(seed=0); print(table.unwrapped.game.rounds)") == "3\n"
+
+
+def test_no_game_of_turns_has_a_parallel_environment():
+    with pytest.raises(NameNotFound, match="kuhn_poker"):
+        pettingzoo.make("parallel", "sepo/kuhn_poker-v0")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, domain in sepo_envs.CATALOGUE.items() if domain.simultaneous]
+)
+def test_the_module_page_of_a_simultaneous_game_tells_its_shapes_and_offers_both_apis(name):
+    module = import_module(f"sepo_envs.{name}_v0")
+    table = module.raw_env()
+    (features,) = table.observation_space("player_0")["observation"].shape
+    assert f"| Observation Shape | ({features},) |" in module.__doc__
+    assert f"| Action Values | [0, {table.action_space('player_0').n - 1}] |" in module.__doc__
+    assert module.parallel_env().possible_agents == table.possible_agents
 
 
 def test_importing_the_package_loads_nothing_heavy_and_no_opponent():

@@ -164,3 +164,10 @@ def test_a_card_is_dealt_once():
 def test_a_match_without_hands_is_refused():
     with pytest.raises(ValueError, match="hands is 0, but a match has at least 1 hand"):
         KuhnPoker(hands=0)
+
+
+@pytest.mark.parametrize("hands", [1.5, "six", None])
+def test_a_match_has_a_whole_number_of_hands(hands):
+    """With 1.5 hands none would ever be the last."""
+    with pytest.raises(ValueError, match="a match has at least 1 hand, and a whole number"):
+        KuhnPoker(hands=hands)

@@ -1,0 +1,1 @@
+"""The repeated first-price auction."""
