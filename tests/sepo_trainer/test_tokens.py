@@ -68,7 +68,7 @@ def test_sharing_what_rows_have_in_common_changes_no_logprob(played):
         logits = model(torch.tensor([prompt + rest])).logits[0, len(prompt) - 1 : -1]
         plain = torch.log_softmax(logits / TEMPERATURE, dim=-1)
         tree = seen.logprobs[seen.where[number, : len(rest)]]
-        torch.testing.assert_close(tree.exp(), plain.exp(), rtol=0, atol=1e-6)
+        torch.testing.assert_close(tree.exp(), plain.exp(), rtol=0, atol=SAME)
         tokens = torch.tensor(rest)[:, None]
         torch.testing.assert_close(
             tree.gather(1, tokens), plain.gather(1, tokens), rtol=0, atol=SAME
