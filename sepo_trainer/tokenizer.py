@@ -75,7 +75,9 @@ def _episode_text(game, words, rng: Random) -> Iterable[str]:  # type: ignore[no
     episode = begin(game).deal(rng)
     while (seat := episode.actor) is not None:
         move = rng.choice(game.legal_moves(episode.state, seat))
-        yield Talk(words, seat).hear(episode).messages[-1].content
+        talk = Talk(words, seat, "fresh").hear(episode)  # tells all that a conversation tells, too
+        yield talk.messages[-1].content
+        yield talk.reply("no move", episode)[0].messages[-1].content
         for thought in words.thoughts(episode.state, seat):
             yield f"{thought} {words.say(move, episode.state, seat)}"
         episode = episode.play(move).deal(rng)
