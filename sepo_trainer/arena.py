@@ -17,9 +17,9 @@ from typing import Literal
 from opponents.opponent import Opponent
 from sepo_envs.episode import Episode, begin
 from sepo_envs.game import CHANCE, Game
-from sepo_envs.protocol import Style, Talk
+from sepo_envs.protocol import Message, Style, Talk
 from sepo_trainer.records import Group, GroupKey, Ids, Request, Rollout, Turn
-from sepo_trainer.rendering import Renderer
+from sepo_trainer.rendering import Renderer, Speaker
 from sepo_trainer.samplers import Sampler
 from sepo_trainer.seeding import generator, seed
 from sepo_trainer.stage import Stage
@@ -37,15 +37,15 @@ class _Live:
     replicate: int
     opponent: Opponent
     episode: Episode
-    talk: Talk
-    held: Ids = ()
-    """Ids of the current conversation up to and including the last reply."""
+    speaker: Speaker
+    prompt: Ids = ()
+    heard: list[Message] = field(default_factory=list)
+    """Every message of the episode, over all its conversations."""
     turns: list[Turn] = field(default_factory=list)
     settled: int = 0
     draws: Counter[int] = field(default_factory=Counter)
     """Of each other actor, since round ``settled`` began: replicates that took different lines in
     one round meet the same draws in the next."""
-    prompt: Ids = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Arena:
             Group(
                 key,
                 tuple(
-                    Rollout(key, r, one.episode, tuple(one.turns), one.talk.messages)
+                    Rollout(key, r, one.episode, tuple(one.turns), tuple(one.heard))
                     for r in range(self.replicates)
                     for one in [done[key, r]]
                 ),
@@ -105,11 +105,12 @@ class Arena:
 
     def _seat_replicates(self, key: GroupKey, opponent: Opponent, dealt: Episode) -> list[_Live]:
         talk = Talk(self.stage.words, key.seat, self.style, self.max_retries)
-        return [_Live(key, r, opponent, dealt, talk) for r in range(self.replicates)]
+        return [_Live(key, r, opponent, dealt, Speaker(talk)) for r in range(self.replicates)]
 
     def _asks(self, one: _Live, iteration: int) -> bool:
         """Play on to the policy's next decision and pose it; False once the episode is over."""
-        if one.talk.messages and one.talk.messages[-1].role == "user":
+        messages = one.speaker.talk.messages
+        if messages and messages[-1].role == "user":
             self._pose(one)  # an unreadable reply has been answered with its reason
             return True
         game, episode = self.stage.game, one.episode
@@ -145,14 +146,13 @@ class Arena:
         one.episode = episode
         if episode.actor is None:
             return False
-        one.talk = one.talk.hear(episode)
+        one.speaker = one.speaker.hears(episode)
         self._pose(one)
         return True
 
     def _pose(self, one: _Live) -> None:
-        messages = one.talk.messages
-        extended = self.renderer.extend(one.held, messages) if len(messages) > 1 else None
-        one.prompt = extended or self.renderer.prompt(messages)
+        one.prompt = one.speaker.prompt(self.renderer)
+        one.heard.append(one.speaker.talk.messages[-1])
 
     def _answer(self, one: _Live, ids: Ids, logprobs: tuple[float, ...], version: int) -> None:
         game, state, seat = self.stage.game, one.episode.state, one.key.seat
@@ -162,8 +162,8 @@ class Arena:
         choices = self.renderer.choices(bare)
         settled = len(game.payoffs(state))
         one.turns.append(Turn(one.prompt, ids, logprobs, choices, settled, version))
-        one.held = one.prompt + ids
-        one.talk, move = one.talk.reply(self.renderer.text(ids), one.episode)
+        one.heard.append(Message("assistant", self.renderer.text(ids)))
+        one.speaker, move = one.speaker.says(ids, one.episode, self.renderer)
         if move is not None:
             one.episode = one.episode.play(move)
 

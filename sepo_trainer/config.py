@@ -79,6 +79,8 @@ class RolloutConfig(_Section):
     """A reply that has not ended by then is cut off, and most likely unreadable."""
     max_retries: Annotated[int, Field(ge=0)] = 1
     """Further tries after an unreadable reply before the move is forfeited."""
+    most_fouls: Share = 0.5
+    """Forfeits per decision above which a run stops: it would learn from babble."""
 
     @model_validator(mode="after")
     def _a_group_needs_company(self) -> RolloutConfig:

@@ -45,7 +45,7 @@ def credit(
     """The groups that are learned from under ``arm``, with their rewards ``(replicates, rounds)``.
 
     Args:
-        groups: of all pools; the pools other than ``train`` may be missing under ``reward_only``.
+        groups: of all pools.
         weights: the domain's scale and lambdas.
         gates: by exploit-pool opponent, 1 where it earns more than the policy in expectation over
             all deals and seats, else 0; known before these groups were played, so that the positive
@@ -83,7 +83,8 @@ def credit(
         return cost
 
     def fouls(rollout: Rollout) -> Floats:
-        return weights.scale * foul_penalty * _fouls_by_round(rollout)
+        rounds = rollout.episode.game.rounds
+        return weights.scale * foul_penalty * _fouls_by_round(rollout) / rounds
 
     def rewards(group: Group, *, extra: Floats | float = 0.0) -> Floats:
         """``extra`` is a penalty per replicate, charged to the last round."""

@@ -1,5 +1,4 @@
-"""Expert traces for the warm start: cited demonstrators play, and say a true reason before each
-move.
+"""Expert traces for the warm start: cited demonstrators play, and say a true reason first.
 
 One demonstrator per episode and seat, drawn by the published mixture; every trace is a chat with
 one reply to learn.
@@ -13,7 +12,7 @@ from random import Random
 from sepo_envs.episode import begin
 from sepo_envs.protocol import Style, Talk
 from sepo_trainer.records import Ids
-from sepo_trainer.rendering import Renderer
+from sepo_trainer.rendering import Renderer, Speaker
 from sepo_trainer.seeding import generator
 from sepo_trainer.stage import Stage
 
@@ -37,8 +36,7 @@ def _one_episode(stage: Stage, renderer: Renderer, style: Style, rng: Random) ->
     game, words = stage.game, stage.words
     experts, weights = zip(*stage.demonstrators, strict=True)
     seats = rng.choices(experts, weights, k=game.seats)
-    talks = [Talk(words, seat, style) for seat in range(game.seats)]
-    held: list[Ids] = [()] * game.seats
+    speakers = [Speaker(Talk(words, seat, style)) for seat in range(game.seats)]
     traces = []
     episode = begin(game).deal(rng)
     while (seat := episode.actor) is not None:
@@ -46,13 +44,9 @@ def _one_episode(stage: Stage, renderer: Renderer, style: Style, rng: Random) ->
         move = seats[seat].act(game.observe(episode.state, seat), legal, rng)
         thought = rng.choice(("", *words.thoughts(episode.state, seat)))
         text = f"{thought} {words.say(move, episode.state, seat)}".strip()
-        talk = talks[seat].hear(episode)
-        prompt = renderer.extend(held[seat], talk.messages) if len(talk.messages) > 1 else None
-        prompt = prompt or renderer.prompt(talk.messages)
-        reply = renderer.reply(text)
-        traces.append((prompt, reply))
-        talks[seat], read_back = talk.reply(text, episode)
+        speaker, reply = speakers[seat].hears(episode), renderer.reply(text)
+        traces.append((speaker.prompt(renderer), reply))
+        speakers[seat], read_back = speaker.says(reply, episode, renderer)
         assert read_back == move, f"{text!r} is not read as {move!r}"
-        held[seat] = prompt + reply
         episode = episode.play(move).deal(rng)
     return traces

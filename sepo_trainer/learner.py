@@ -64,13 +64,16 @@ class Learner:
         """Add the gradient of the loss over ``rows`` to the parameters, in microbatches."""
         sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
         sequences.sort(key=lambda sequence: len(sequence[0]))  # like lengths together: less padding
+        totals = _Totals(
+            turns=sum(row.turns for row in rows), tokens=sum(sum(row.written) for row in rows)
+        )
         stats: dict[str, float] = {}
         for start in range(0, len(sequences), self.microbatch):
             chunk = sequences[start : start + self.microbatch]
             number = {sequence: index for index, sequence in enumerate(chunk)}
             mine = [row for row in rows if (row.prompt_ids, row.rest_ids) in number]
             which = torch.tensor([number[row.prompt_ids, row.rest_ids] for row in mine])
-            part = self._backward(chunk, mine, which, pull, rows_in_all=len(rows))
+            part = self._backward(chunk, mine, which, pull, of=totals)
             for name, value in part.items():
                 stats[name] = stats.get(name, 0.0) + value
         return stats | {"distinct_rows": float(len(sequences))}
@@ -80,18 +83,22 @@ class Learner:
     ) -> float:
         """One supervised step on weighted (prompt, reply) pairs; returns nats per reply."""
         self.optimizer.zero_grad(set_to_none=True)
-        seen = next_token_logprobs(self.model, traces, pad_id=self.pad_id)
-        device = self.model.device
-        ids = pad_right([reply for _, reply in traces], 0).to(device)
-        mask = pad_right([(1,) * len(reply) for _, reply in traces], 0).bool().to(device)
-        share = torch.tensor(weights, device=device) / sum(weights)
-        loss = -weighted_sum(seen.of(ids), mask, share)
-        loss.backward()
+        total, loss = sum(weights), 0.0
+        for start in range(0, len(traces), self.microbatch):
+            chunk = traces[start : start + self.microbatch]
+            seen = next_token_logprobs(self.model, chunk, pad_id=self.pad_id)
+            ids = pad_right([reply for _, reply in chunk], 0)
+            mask = pad_right([(1,) * len(reply) for _, reply in chunk], 0).bool()
+            share = torch.tensor(weights[start : start + self.microbatch]) / total
+            device = self.model.device
+            part = -weighted_sum(seen.of(ids.to(device)), mask.to(device), share.to(device))
+            part.backward()
+            loss += float(part.detach())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
-        return float(loss.detach())
+        return loss
 
     def refresh_reference(self) -> None:
         """Make the policy as it stands the reference."""
@@ -104,7 +111,7 @@ class Learner:
         which: Tensor,
         pull: Pull,
         *,
-        rows_in_all: int,
+        of: _Totals,
     ) -> dict[str, float]:
         device = self.model.device
         seen = self._read(self.model, sequences)
@@ -122,8 +129,8 @@ class Learner:
         now = seen.of(ids)[which]
         loss = clipped_policy_loss(now, old, advantages, written, weights, clip=pull.clip)
 
-        # Over the distinct sequences, each as often as it was played: an average over the rows.
-        times = torch.bincount(which, minlength=len(sequences)).to(device) / rows_in_all
+        # Over the distinct sequences, each as often as it was played: an average over the replies.
+        times = torch.bincount(which, minlength=len(sequences)).to(device) / of.turns
         first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
         spoken = column([first[n].written for n in range(len(sequences))], torch.bool)
         moves = column([first[n].is_move for n in range(len(sequences))], torch.bool) & spoken
@@ -134,33 +141,45 @@ class Learner:
             with torch.no_grad():
                 held = self._read(self.reference, sequences)
             kl = kl_to_reference(seen.logprobs, held.logprobs)[seen.where]
-            # (sequences, 1, most choices): repeats fill the shorter lists, and count for nothing.
-            choices = [first[n].choices for n in range(len(sequences))]
-            free = pad_right(choices, self.pad_id)[:, None].to(device)
-            counts = pad_right([(1,) * len(c) for c in choices], 0)[:, None].bool().to(device)
+            free = _choices([first[n].choices for n in range(len(sequences))], length).to(device)
+            counts, free = free >= 0, free.clamp(min=0)
             at = seen.where[..., None]
             apart = kl_to_reference(
                 seen.logprobs[at, free][..., None], held.logprobs[at, free][..., None]
             )
             choice = torch.where(counts, apart, 0.0).sum(-1)
-            kl_talk = weighted_sum(kl - torch.where(moves, choice, 0.0), spoken, times)
+            kl_talk = weighted_sum(kl - choice, spoken, times)
             kl_move = weighted_sum(choice, moves, times)
             loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
             stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
         loss.backward()
         drift = torch.where(written, now.detach() - old, 0.0)
         outside = (drift.exp() - 1).abs() > pull.clip
-        tokens = sum(sum(row.written) for row in rows)
         stats["loss"] = float(loss.detach())
-        stats["clipped_share"] = (
-            float((outside & written).sum()) / max(1, tokens) * len(rows) / rows_in_all
-        )
+        stats["clipped_share"] = float((outside & written).sum()) / of.tokens
         return stats
 
     def _read(self, model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids]]) -> Distributions:
         return next_token_logprobs(
             model, sequences, pad_id=self.pad_id, temperature=self.temperature
         )
+
+
+class _Totals(NamedTuple):
+    """Of a whole batch, whatever its cut: what averages are taken over."""
+
+    turns: int
+    tokens: int
+
+
+def _choices(rows: Sequence[Sequence[Ids]], length: int) -> Tensor:
+    """``(rows, length, most choices)``: each token's choices, -1 where it has fewer or none."""
+    most = max((len(ids) for row in rows for ids in row), default=0)
+    blank = (-1,) * most
+    padded = [
+        [(*ids, *blank[len(ids) :]) for ids in row] + [blank] * (length - len(row)) for row in rows
+    ]
+    return torch.tensor(padded, dtype=torch.long).reshape(len(rows), length, most)
 
 
 def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:

@@ -21,13 +21,15 @@ def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
     """One iteration: the policy before it, what was played with it, and the update after."""
     rollouts = [rollout for group in step.groups for rollout in group.rollouts]
     tokens = [len(turn.output_ids) for rollout in rollouts for turn in rollout.turns]
+    decisions = sum(rollout.decisions for rollout in rollouts)
     return {
         "iteration": step.iteration,
         **_scores(step.table, step.scores),
         "episodes": len(rollouts),
-        "decisions": len(tokens),
+        "decisions": decisions,
+        "replies": len(tokens),
         "sampled_tokens": sum(tokens),
-        "foul_rate": sum(rollout.fouls for rollout in rollouts) / max(1, len(tokens)),
+        "foul_rate": sum(rollout.fouls for rollout in rollouts) / max(1, decisions),
         **step.stats,
         "table": table_json(step.table),
     }

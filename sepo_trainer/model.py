@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from sepo_trainer.seeding import seed
-from sepo_trainer.tokenizer import train_tokenizer
+from sepo_trainer.tokenizer import embedded_tokenizer
 
 
 class LanguageModel(NamedTuple):
@@ -38,7 +38,7 @@ def tiny(*, hidden: int, layers: int, heads: int, run_seed: int) -> LanguageMode
         hidden: width; a multiple of twice ``heads``. 128 with 2 layers has 0.4 M parameters.
         run_seed: draws the weights, through its own stream.
     """
-    tokenizer = train_tokenizer()
+    tokenizer = embedded_tokenizer()
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=hidden,

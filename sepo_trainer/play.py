@@ -9,7 +9,8 @@ from random import Random
 from opponents.human import Human, HumanLeftError
 from sepo_envs.episode import Episode, begin
 from sepo_envs.protocol import Talk
-from sepo_trainer.records import Ids, Request
+from sepo_trainer.records import Request
+from sepo_trainer.rendering import Speaker
 from sepo_trainer.run import Run
 
 
@@ -40,19 +41,17 @@ def _episode(run: Run, person: Human, seat: int, rng: Random) -> tuple[Episode, 
     episode = begin(run.stage.game).deal(rng)
     settings = run.config.rollout
     talk = Talk(run.stage.words, 1 - seat, settings.style, settings.max_retries)
-    held: Ids = ()
+    policy = Speaker(talk)
     said: list[str] = []
     while (actor := episode.actor) is not None:
         if actor == seat:
             episode = episode.play(person.act_on(episode, seat)).deal(rng)
             continue
-        talk, move = talk.hear(episode), None
+        policy, move = policy.hears(episode), None
         while move is None:
-            prompt = run.renderer.extend(held, talk.messages) if len(talk.messages) > 1 else None
-            prompt = prompt or run.renderer.prompt(talk.messages)
-            [reply] = run.sampler.generate([Request(prompt, rng.getrandbits(63))])
-            held = prompt + reply.output_ids
+            request = Request(policy.prompt(run.renderer), rng.getrandbits(63))
+            [reply] = run.sampler.generate([request])
             said.append(run.renderer.text(reply.output_ids))
-            talk, move = talk.reply(said[-1], episode)
+            policy, move = policy.says(reply.output_ids, episode, run.renderer)
         episode = episode.play(move).deal(rng)
     return episode, said

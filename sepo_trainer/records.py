@@ -107,8 +107,11 @@ class Row:
     written: tuple[bool, ...]
     is_move: tuple[bool, ...]
     """True on the tokens of the bracketed answer, where the policy decides rather than talks."""
-    choices: Ids
-    """All tokens that say a legal move at one of its turns; on ``is_move`` tokens they are free."""
+    choices: tuple[Ids, ...]
+    """Where ``is_move``: the tokens that say a legal move there, the policy's to weigh."""
     old_logprobs: tuple[float, ...]
     advantages: tuple[float, ...]
     weight: float
+    """Its share of J."""
+    turns: int
+    """How many replies it holds."""

@@ -9,17 +9,46 @@ turn opens a row of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 from transformers import PreTrainedTokenizerBase
 
-from sepo_envs.protocol import Message
+from sepo_envs.episode import Episode
+from sepo_envs.game import Forfeit, Move
+from sepo_envs.protocol import Message, Talk
 from sepo_envs.replies import answer_span
 from sepo_trainer.records import Ids
 
 REMEMBERED = 2**15
 """Most entries of each memory; beyond it the longest unused one goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One seat's talk and the ids that hold it. A value: each step returns a new one."""
+
+    talk: Talk
+    held: Ids = ()
+    """Ids of the current conversation up to and including the last reply."""
+
+    def hears(self, episode: Episode) -> Speaker:
+        """Asked for the move that it is to make in ``episode``."""
+        return replace(self, talk=self.talk.hear(episode))
+
+    def prompt(self, renderer: Renderer) -> Ids:
+        """The ids to reply to: ``held`` continued where that is possible, else the chat anew."""
+        messages = self.talk.messages
+        extended = renderer.extend(self.held, messages) if len(messages) > 1 else None
+        return extended or renderer.prompt(messages)
+
+    def says(
+        self, output_ids: Ids, episode: Episode, renderer: Renderer
+    ) -> tuple[Speaker, Move | Forfeit | None]:
+        """After its reply, and its move; None asks for another try, as `Talk.reply` does."""
+        talk, move = self.talk.reply(renderer.text(output_ids), episode)
+        return Speaker(talk, self.prompt(renderer) + output_ids), move
 
 
 class Renderer:

@@ -61,6 +61,7 @@ def _row(
     rest: list[int] = []
     written: list[bool] = []
     is_move: list[bool] = []
+    choices: list[Ids] = []
     logprobs: list[float] = []
     advantages: list[float] = []
     prompt = turns[0].prompt_ids
@@ -68,7 +69,9 @@ def _row(
         told = turn.prompt_ids[len(prompt) + len(rest) :]
         rest += (*told, *turn.output_ids)
         written += [False] * len(told) + [True] * len(turn.output_ids)
-        is_move += [False] * len(told) + list(move_tokens(turn.output_ids))
+        inside = move_tokens(turn.output_ids)
+        is_move += [False] * len(told) + list(inside)
+        choices += [()] * len(told) + [turn.choices if chosen else () for chosen in inside]
         logprobs += [0.0] * len(told) + list(turn.logprobs)
         advantages += [0.0] * len(told) + [float(gains[turn.round])] * len(turn.output_ids)
     return Row(
@@ -76,8 +79,9 @@ def _row(
         tuple(rest),
         tuple(written),
         tuple(is_move),
-        tuple(sorted({token for turn in turns for token in turn.choices})),
+        tuple(choices),
         tuple(logprobs),
         tuple(advantages),
         weight,
+        len(turns),
     )

@@ -84,6 +84,11 @@ class Run:
             pools[name] = (*fixed, *met)
         return pools
 
+    def remember(self, table: ActionTable) -> None:
+        """Keep the best response to ``table``, if the exploiter is the average of all of them."""
+        if self.config.objective.exploiter == "average":
+            self.progress.past_responses.append(every_seat(self.stage.tree, table))
+
     def _meet(self, member: Adaptive, table: ActionTable, kind: str) -> list[Opponent]:
         tree = self.stage.tree
         if kind == "best_response":
@@ -92,8 +97,9 @@ class Run:
             trembling = quantal_response(self.config.objective.exploiter_temperature)
             return [trembling.against(tree, table)]
         if kind == "average":
-            self.progress.past_responses.append(every_seat(tree, table))
-            average = fictitious_play(tree, self.progress.past_responses)
+            average = fictitious_play(
+                tree, [*self.progress.past_responses, every_seat(tree, table)]
+            )
             return [from_table("average-response", average, "Brown, fictitious play (1951)")]
         return []
 
@@ -221,10 +227,20 @@ def put_together(config: RunConfig) -> Run:
 
 
 def _weights(config: RunConfig, stage: Stage) -> Weights:
-    """The published weights, but for those that the configuration sets."""
+    """The published weights, but for those that the configuration sets.
+
+    Raises:
+        ValueError: a weight is set for a harm that is not defined in this domain.
+    """
     chosen = config.objective.model_dump(
         include={"scale", "exploitability", "collusion", "externality"}, exclude_none=True
     )
+    idle = sorted({"collusion", "externality"} & {name for name, value in chosen.items() if value})
+    if stage.domain.zero_sum and idle:
+        raise ValueError(
+            f"objective.{idle[0]} is {chosen[idle[0]]:g}, but {idle[0]} is not defined in "
+            f"{stage.domain.title}, which is zero sum: the weight would do nothing. Leave it out."
+        )
     return replace(stage.domain.harms.published, **chosen)
 
 

@@ -47,6 +47,10 @@ class InterruptedRunError(Exception):
     """Ctrl-C was pressed, and everything up to here is saved."""
 
 
+class FoulError(ValueError):
+    """The policy no longer answers in a form that can be read."""
+
+
 def start(config: RunConfig, console: Console) -> RunFolder:
     """Train a new run to its end."""
     folder = new(config)
@@ -146,14 +150,23 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
 
         def report(done: Step) -> None:
             number = done.iteration + 1
-            folder.append(folder.metrics, metrics_line(done, run.stage))
+            line = metrics_line(done, run.stage)
+            folder.append(folder.metrics, line)
             folder.append(folder.timings, {"iteration": done.iteration} | done.seconds)
             value = done.scores.exploitability.value
             step(number, f"exploitability {value:.4f}  J {done.scores.objective:+.3f}")
             if number % every == 0 or number == total or pressed():
                 write_whole(folder.transcripts / f"{number:06d}.txt", transcript(done.groups))
                 checkpoints.save(folder.checkpoints, run.checkpoint())
+            if line["foul_rate"] > run.config.rollout.most_fouls:
+                raise FoulError(
+                    f"the policy forfeited {line['foul_rate']:.0%} of its decisions in iteration "
+                    f"{done.iteration}, more than rollout.most_fouls allows. Give it a longer warm "
+                    "start (warm_start.steps), more room to answer (rollout.max_new_tokens) or a "
+                    "firmer format (reference.kl_talk), in a new run."
+                )
             if pressed() and number < total:
+                write_report(folder)
                 raise InterruptedRunError(
                     f"stopped after iteration {number}, and saved. Go on with: "
                     f"python -m sepo_trainer train --resume {folder.path}"

@@ -37,12 +37,19 @@ def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
     except TypeError as error:
         known = ", ".join(found.make.__dataclass_fields__)  # type: ignore[attr-defined]
         raise ValueError(f"game.options: {error}. {found.title} has: {known}.") from error
+    try:
+        tree = GameTree(found.make())
+    except ValueError as error:
+        raise ValueError(
+            f"{name} cannot be trained yet: a policy is scored on the whole tree, and {error} "
+            "Train kuhn_poker, or play this game through its environments."
+        ) from error
     library = import_module(f"opponents.{name}")
     return Stage(
         found,
         game,
         found.words(game),
-        GameTree(found.make()),
+        tree,
         library.POOLS,
         library.DEMONSTRATORS,
     )

@@ -1,5 +1,9 @@
 """The embedded model's tokenizer: byte-level BPE trained on the project's own prompts.
 
+It was trained once, on all five domains, and is kept beside this file: a prompt that changes, or a
+domain that is added, must not change what an old model reads. ``python -m sepo_trainer.tokenizer``
+trains it anew; models trained before then keep the tokenizer that was saved with them.
+
 Every byte is in the alphabet, so any text of any domain to come encodes and decodes unchanged and
 there is no unknown token; words of the prompts are one token each. Digits stay single, so that
 numbers of every size read alike. Saved in the ordinary Hugging Face format.
@@ -8,6 +12,7 @@ numbers of every size read alike. Saved in the ordinary Hugging Face format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from random import Random
 
 from tokenizers import Regex, Tokenizer
@@ -32,13 +37,21 @@ PIECES = Regex(r"\d|[ ]?[A-Za-z]+|[ ]?[^\sA-Za-z\d]|\s+")
 """A word or a sign, each with the space before it; single digits; runs of white space."""
 
 
-def train_tokenizer(*, vocabulary: int = 1024) -> PreTrainedTokenizerFast:
-    """The tokenizer of every embedded model, the same on every machine.
+KEPT = Path(__file__).with_name("tokenizer.json")
 
-    >>> tokenizer = train_tokenizer()
+
+def embedded_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer of every embedded model.
+
+    >>> tokenizer = embedded_tokenizer()
     >>> tokenizer.decode(tokenizer("Übermut? 17 [bet]")["input_ids"])
     'Übermut? 17 [bet]'
     """
+    return _dressed(Tokenizer.from_file(str(KEPT)))
+
+
+def train_tokenizer(*, vocabulary: int = 1024) -> Tokenizer:
+    """Byte-level BPE over the text of all domains; the same on every machine."""
     bpe = Tokenizer(BPE())
     bpe.pre_tokenizer = Sequence(
         [Split(PIECES, "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -51,6 +64,10 @@ def train_tokenizer(*, vocabulary: int = 1024) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     bpe.train_from_iterator(_corpus(), trainer)
+    return bpe
+
+
+def _dressed(bpe: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         pad_token=PAD,
@@ -81,3 +98,7 @@ def _episode_text(game, words, rng: Random) -> Iterable[str]:  # type: ignore[no
         for thought in words.thoughts(episode.state, seat):
             yield f"{thought} {words.say(move, episode.state, seat)}"
         episode = episode.play(move).deal(rng)
+
+
+if __name__ == "__main__":
+    train_tokenizer().save(str(KEPT))

@@ -38,6 +38,7 @@ def train(run: Run, report: Callable[[Step], None]) -> None:
         clock = [perf_counter()]
         table = run.table()
         opponents = run.opponents(table)
+        run.remember(table)
         scores = score(run.stage.tree, table, opponents, run.weights)
         clock.append(perf_counter())
 

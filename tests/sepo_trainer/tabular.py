@@ -58,13 +58,21 @@ class Table(nn.Module):
         self.tree = tree
         self.theta = nn.Parameter(torch.zeros(len(tree.situations), len(tree.game.moves) - 1))
 
-    def forward(self, input_ids: Tensor, past_key_values: object = None, **_: object) -> object:
+    def forward(
+        self,
+        input_ids: Tensor,
+        past_key_values: object = None,
+        logits_to_keep: int = 0,
+        **_: object,
+    ) -> object:
         situations, moves = len(self.tree.situations), len(self.tree.game.moves)
         logits = torch.full((situations + moves, situations + moves), -1e9)
         logits[:situations, situations:] = torch.cat(
             [torch.zeros(situations, 1), self.theta], dim=1
         )
-        return SimpleNamespace(logits=logits[input_ids], past_key_values=past_key_values)
+        return SimpleNamespace(
+            logits=logits[input_ids[:, -logits_to_keep:]], past_key_values=past_key_values
+        )
 
     def probability(self, theta: Tensor, situation: str, move: Move) -> Tensor:
         """In double precision, and differentiable in ``theta``."""

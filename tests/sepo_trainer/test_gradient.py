@@ -182,15 +182,17 @@ def test_a_penalty_shared_by_the_group_has_no_gradient_at_all(world, advantage):
     ],
 )
 def test_a_penalty_from_other_episodes_only_adds_variance(request, name, free_of_it):
+    """Its weights are raised so that the noise is seen beside that of the many deals of a batch."""
     world = request.getfixturevalue(name)
-    run = under(weighing(world.run, externality=0.0), penalty_credit="auxiliary")
+    raised = {"exploitability": 6.0, "collusion": 10.0, "externality": 0.0}
+    run = under(weighing(world.run, **raised), penalty_credit="auxiliary")
     charged, free = world.gradients(run), world.gradients(weighing(run, **free_of_it))
     assert (charged - free).abs().max() > 0.01
     nothing = torch.zeros(charged.shape[1], dtype=torch.float64)
     assert chance_of(charged - free, nothing) > THREE_SIGMA
-    assert chance_of(charged, world.exact()) < FAR
+    assert chance_of(charged, world.exact(**raised)) < FAR
     of_train = under(run, penalty_credit="reward_only")
-    assert charged.var(0).sum() > 1.2 * world.gradients(of_train).var(0).sum()
+    assert charged.var(0).sum() > 1.5 * world.gradients(of_train).var(0).sum()
 
 
 @pytest.mark.parametrize(("advantage", "factor"), [("centered", 2.0), ("std", 1.0)])

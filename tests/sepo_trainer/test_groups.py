@@ -24,7 +24,7 @@ tables = st.tuples(st.integers(2, 6), st.integers(1, 4)).flatmap(
 
 @given(tables)
 def test_advantages_sum_to_zero_over_the_group(returns):
-    assert np.abs(centered(returns).sum(0)).max() < 1e-9
+    assert np.abs(centered(returns).sum(0)).max() < 1e-8
     assert np.abs(standardized(returns).sum(0)).max() < 1e-6
 
 
@@ -33,12 +33,12 @@ def test_leaving_oneself_out_undoes_the_shrinkage_of_the_groups_mean(returns):
     """r - mean = (G - 1)/G (r - mean of the others)."""
     count = len(returns)
     shrunk = returns - returns.mean(0)
-    np.testing.assert_allclose(shrunk, (count - 1) / count * centered(returns), atol=1e-9)
+    np.testing.assert_allclose(shrunk, (count - 1) / count * centered(returns), atol=1e-8)
 
 
 @given(tables, st.floats(-1000, 1000))
 def test_what_all_replicates_get_alike_changes_no_advantage(returns, constant):
-    np.testing.assert_allclose(centered(returns + constant), centered(returns), atol=1e-9)
+    np.testing.assert_allclose(centered(returns + constant), centered(returns), atol=1e-8)
 
 
 @given(tables, st.randoms(use_true_random=False))

@@ -32,11 +32,16 @@ def apart(one: torch.Tensor, other: torch.Tensor) -> float:
 
 @pytest.fixture(scope="module")
 def played(warm_model):
-    """A learner some steps from its reference, and rows of a conversation to learn from."""
+    """A learner a step away from its reference, and rows of a conversation to learn from.
+
+    Its weights are in double precision, so that what a cut changes is not hidden in rounding.
+    """
     run = run_with(warm_model("conversation"), style="conversation")
     _, rows = rows_played(run)
     run.learner.update(rows, PLAIN, learning_rate=1e-3)
     _, rows = rows_played(run)
+    run.learner.model.double()
+    run.learner.reference.double()
     return run.learner, rows
 
 
@@ -93,7 +98,8 @@ def test_the_policy_agrees_with_itself_as_the_reference(played):
 
 def test_a_reference_never_learns(played):
     learner, rows = played
-    own = replace(learner, reference=None)
+    descent = torch.optim.SGD(learner.model.parameters(), lr=1.0)
+    own = replace(learner, reference=None, optimizer=descent)
     own.refresh_reference()
     before = [weight.clone() for weight in own.reference.parameters()]
     own.update(rows, PLAIN, learning_rate=1e-3)

@@ -9,9 +9,9 @@ from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.protocol import Message, Talk
 from sepo_trainer.rendering import Renderer
-from sepo_trainer.tokenizer import BEGIN, END, train_tokenizer
+from sepo_trainer.tokenizer import BEGIN, END, embedded_tokenizer
 
-TOKENIZER = train_tokenizer()
+TOKENIZER = embedded_tokenizer()
 RENDERER = Renderer(TOKENIZER)
 ASKED = (Message("user", "You are dealt the Queen. You act first."),)
 NEWS = Message("user", "Your opponent bets.")
@@ -74,7 +74,7 @@ REWRITES = {
 @pytest.mark.parametrize("rewritten", REWRITES.values(), ids=REWRITES)
 def test_where_the_template_rewrites_a_reply_nothing_is_continued(rewritten):
     """Else the policy would be trained on a context that it never read."""
-    tokenizer = train_tokenizer()
+    tokenizer = embedded_tokenizer()
     as_it_is = "message['content'] if loop.last or message['role'] == 'user'"
     tokenizer.chat_template = tokenizer.chat_template.replace(
         "{{ message['content'] }}", "{{ " + f"{as_it_is} else {rewritten}" + " }}"

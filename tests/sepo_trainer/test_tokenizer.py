@@ -1,14 +1,14 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
-from sepo_trainer.tokenizer import END, PAD, train_tokenizer
+from sepo_envs.catalogue import CATALOGUE
+from sepo_trainer.tokenizer import END, PAD, embedded_tokenizer, train_tokenizer
 
-TOKENIZER = train_tokenizer()
+TOKENIZER = embedded_tokenizer()
 
 
 @given(st.text(max_size=60))
@@ -17,11 +17,15 @@ def test_any_text_survives_being_encoded_and_decoded(text):
     assert TOKENIZER.decode(TOKENIZER(text)["input_ids"]) == text
 
 
-def test_it_is_the_same_however_often_it_is_trained_and_wherever_it_is_loaded(tmp_path):
+def test_training_it_twice_gives_the_same_tokenizer():
+    assert train_tokenizer().to_str() == train_tokenizer().to_str()
+
+
+def test_it_is_the_same_wherever_it_is_loaded(tmp_path):
     text = "I hold the Queen. [check]"
     TOKENIZER.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
-    assert TOKENIZER.get_vocab() == train_tokenizer().get_vocab() == loaded.get_vocab()
+    assert TOKENIZER.get_vocab() == loaded.get_vocab()
     assert loaded(text)["input_ids"] == TOKENIZER(text)["input_ids"]
     chat = [{"role": "user", "content": text}]
     assert loaded.apply_chat_template(chat, tokenize=False) == TOKENIZER.apply_chat_template(
@@ -42,7 +46,10 @@ def test_digits_stay_single_so_that_all_numbers_read_alike(number):
     assert len(TOKENIZER(str(number))["input_ids"]) == len(str(number))
 
 
-def test_words_of_the_prompts_are_one_token_each():
-    prompt = KuhnPokerWords(KuhnPoker()).rules(0)
-    for word in re.findall(r" [a-z]+", prompt):
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_words_of_every_domains_prompts_are_one_token_each(name):
+    """The kept tokenizer still fits today's prompts; if not, train it anew on purpose."""
+    game = CATALOGUE[name].make()
+    prompt = CATALOGUE[name].words(game).rules(0)
+    for word in re.findall(r" [A-Za-z]+", prompt):
         assert len(TOKENIZER(word)["input_ids"]) == 1, word

@@ -1,0 +1,114 @@
+"""What a configuration puts together: who is met, at which rate, under which weights."""
+
+import pytest
+
+from opponents.adaptive import every_seat
+from opponents.kuhn_poker import NASH, nash_table
+from sepo_envs.exact import ActionTable, GameTree
+from sepo_envs.games.kuhn_poker.rules import KuhnPoker
+from sepo_trainer.scores import score, written_out
+from sepo_trainer.stage import set_stage
+from tests.sepo_trainer.runs import UNTRAINED, run_with
+
+TREE = GameTree(KuhnPoker())
+SHORT = {"max_new_tokens": 4}
+
+
+def exploiters(kind: str, *tables: ActionTable, **objective: object) -> dict[str, ActionTable]:
+    """Who stands in the exploit pool after the policy has had these tables, written out."""
+    run = run_with(UNTRAINED, objective={"exploiter": kind, **objective}, rollout=SHORT)
+    for table in tables:
+        run.remember(table)
+        met = run.opponents(table)
+    return {opponent.name: written_out(TREE, opponent) for opponent in met["exploit"]}
+
+
+def test_the_best_response_is_worked_out_against_the_policy_of_the_iteration():
+    """From each seat it earns what no other strategy can against that table."""
+    for table in (TREE.uniform(), nash_table(0.0)):
+        found = exploiters("best_response", table)
+        assert found.keys() == {"always-bet", "best-response"}
+        for seat in (0, 1):
+            tables = [table, table]
+            tables[seat] = found["best-response"]
+            best = TREE.best_response(table, seat).value
+            assert TREE.returns(tables)[seat] == pytest.approx(best, abs=1e-12)
+
+
+def test_the_averaged_exploiter_earns_the_average_of_all_best_responses_so_far():
+    """Kuhn's theorem, against a third policy."""
+    first, second = TREE.uniform(), nash_table(1 / 3)
+    average = exploiters("average", first, second)["average-response"]
+    other = nash_table(0.0)
+    for seat in (0, 1):
+
+        def earned(mine: ActionTable, seat: int = seat) -> float:
+            tables = [other, other]
+            tables[seat] = mine
+            return float(TREE.returns(tables)[seat])
+
+        apiece = [earned(every_seat(TREE, table)) for table in (first, second)]
+        assert earned(average) == pytest.approx(sum(apiece) / 2, abs=1e-12)
+
+
+def test_a_quantal_exploiter_is_uniform_when_hot_and_a_best_response_when_cold():
+    hot, cold = (
+        exploiters("quantal", TREE.uniform(), exploiter_temperature=temperature)
+        for temperature in (1e6, 1e-3)
+    )
+    [trembling] = [table for name, table in hot.items() if name != "always-bet"]
+    [sharp] = [table for name, table in cold.items() if name != "always-bet"]
+    for situation, row in TREE.uniform().rows.items():
+        assert trembling[situation] == pytest.approx(row, abs=1e-5)
+    for seat in (0, 1):
+        tables = [TREE.uniform()] * 2
+        tables[seat] = sharp
+        best = TREE.best_response(TREE.uniform(), seat).value
+        assert TREE.returns(tables)[seat] == pytest.approx(best, abs=1e-2)
+
+
+def test_without_an_exploiter_only_the_scripted_one_is_met():
+    assert exploiters("none", TREE.uniform()).keys() == {"always-bet"}
+
+
+def test_the_learning_rate_falls_in_a_line_to_its_final_share():
+    """By hand: from 0.1 to a fifth of it in five iterations."""
+    learning = {"iterations": 5, "learning_rate": 0.1, "final_rate": 0.2}
+    run = run_with(UNTRAINED, learning=learning)
+    rates = [run.learning_rate(iteration) for iteration in range(5)]
+    assert rates == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02])
+    once = run_with(UNTRAINED, learning=learning | {"iterations": 1})
+    assert once.learning_rate(0) == 0.1
+
+
+def test_the_weights_are_the_published_ones_but_for_those_that_are_set():
+    """arXiv 2605.30854 prints s = 3/2 and 1.5, 2.4, 0 for Kuhn poker."""
+    published = run_with(UNTRAINED).weights
+    assert (published.scale, published.exploitability) == (1.5, 1.5)
+    assert (published.collusion, published.externality) == (2.4, 0.0)
+    changed = run_with(UNTRAINED, objective={"exploitability": 3.0, "scale": 1.0}).weights
+    assert (changed.scale, changed.exploitability, changed.collusion) == (1.0, 3.0, 2.4)
+
+
+def test_an_equilibrium_scores_no_exploitability_and_the_value_of_the_game():
+    """Against its twin it earns 0 over both seats, and J is then s times its train payoffs."""
+    run = run_with(UNTRAINED)
+    table = nash_table(1 / 3)
+    scores = score(TREE, table, run.opponents(table), run.weights)
+    assert scores.exploitability.value == pytest.approx(0.0, abs=1e-12)
+    assert scores.e == pytest.approx(0.0, abs=1e-12)
+    assert scores.against[NASH.name].payoff == pytest.approx(0.0, abs=1e-12)
+    assert scores.objective == pytest.approx(1.5 * scores.u, abs=1e-12)
+
+
+def test_a_reply_too_long_to_be_finished_covers_nothing():
+    """Four tokens end no reply with a thought; the table must not promise what play cuts off."""
+    table = run_with(UNTRAINED, rollout={"max_new_tokens": 2}).table()
+    assert set(table.uncovered.values()) == {1.0}
+
+
+def test_a_stage_that_does_not_exist_or_has_no_such_rule_is_refused():
+    with pytest.raises(ValueError, match="Did you mean 'kuhn_poker'"):
+        set_stage("kuhn_pokr")
+    with pytest.raises(ValueError, match=r"game.options: .*'hand'.* has: hands\."):
+        set_stage("kuhn_poker", {"hand": 3})
