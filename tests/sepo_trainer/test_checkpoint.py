@@ -121,6 +121,7 @@ def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
     run = run_with(SHAPE, **SETTINGS)
     for iteration in (1, 2):
         _, rows = rows_played(run)
+        run.remember(run.table())
         run.learner.update(rows, run.pull, learning_rate=1e-3)
         run.progress.iteration = iteration
     assert run.progress.baselines

@@ -14,8 +14,9 @@ from sepo_trainer.model import tiny
 QUICK = [
     *("--model.hidden", "32", "--model.layers", "1", "--model.heads", "2"),
     *("--warm-start.steps", "1", "--warm-start.episodes", "20", "--rollout.max-new-tokens", "4"),
-    *("--learning.iterations", "1", "--rollout.group-size", "2"),
+    *("--learning.iterations", "1", "--rollout.group-size", "2", "--rollout.most-fouls", "1"),
 ]
+"""It learns next to nothing and babbles, but it comes to an end."""
 
 
 def told(capsys, *arguments: str) -> str:
@@ -45,6 +46,8 @@ REFUSED = {
     ("train", "--game.name", "khun_poker"): "Did you mean 'kuhn_poker'?",
     ("train", "--game.options.hand", "6"): "KuhnPoker has: hands.",
     ("train", "--game.options.hands", "0"): "a match has at least 1 hand",
+    ("train", "--objective.collusion", "2"): "not defined in KuhnPoker, which is zero sum",
+    ("train", "--objective.externality", "1"): "not defined in KuhnPoker, which is zero sum",
     ("train", "--model.path", "nowhere"): "nowhere holds no config.json",
     ("warm-start", "--warm-start.steps", "-5"): "warm_start.steps is -5, but",
     ("evaluate", "nowhere"): "nowhere is no run folder",
@@ -99,6 +102,14 @@ def test_a_bad_file_is_named(capsys, tmp_path, monkeypatch, content, words):
     assert "run.toml" in said
     assert words in said
     assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
+
+
+def test_a_policy_that_only_babbles_stops_the_run_and_says_what_to_change(capsys, tmp_path):
+    babble = ["--runs", str(tmp_path), *QUICK, "--rollout.most-fouls", "0.5"]
+    assert main(["train", *babble]) == 2
+    said = capsys.readouterr().err
+    assert "forfeited 100% of its decisions" in said
+    assert "Give it a longer warm start" in said
 
 
 def test_a_name_that_is_taken_is_told_and_the_run_there_left_alone(capsys, tmp_path):

@@ -137,10 +137,11 @@ def bandit(count: int = 64) -> tuple[Learner, list[Row]]:
             (answer,),
             (True,),
             (True,),
-            (11, 12),
+            ((11, 12),),
             (float(logprobs[answer]),),
             (gain,),
             1 / count,
+            1,
         )
         for answer, gain in ((11, 1.0), (12, -1.0))
         for _ in range(count // 2)

@@ -18,8 +18,8 @@ def exploiters(kind: str, *tables: ActionTable, **objective: object) -> dict[str
     """Who stands in the exploit pool after the policy has had these tables, written out."""
     run = run_with(UNTRAINED, objective={"exploiter": kind, **objective}, rollout=SHORT)
     for table in tables:
-        run.remember(table)
         met = run.opponents(table)
+        run.remember(table)
     return {opponent.name: written_out(TREE, opponent) for opponent in met["exploit"]}
 
 
