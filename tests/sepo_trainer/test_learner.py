@@ -1,6 +1,7 @@
 """The loss and the update: what moves the weights, whatever the cut into batches."""
 
 from dataclasses import replace
+from math import log
 from random import Random
 
 import pytest
@@ -200,12 +201,15 @@ def test_on_policy_the_slope_is_the_policy_gradient():
 
 
 @pytest.mark.parametrize(
-    ("logprob", "advantage", "pushed"),
-    [(0.5, 1.0, False), (0.5, -1.0, True), (-0.5, 1.0, True), (-0.5, -1.0, False)],
+    ("ratio", "advantage", "pushed"),
+    [
+        *((1.21, 1.0, False), (1.19, 1.0, True), (1.21, -1.0, True)),
+        *((0.79, -1.0, False), (0.81, -1.0, True), (0.79, 1.0, True)),
+    ],
 )
-def test_past_the_clip_a_token_gets_no_more_push_but_may_come_back(logprob, advantage, pushed):
-    """e^.5 = 1.65 > 1.2 and e^-.5 = .61 < .8 (Schulman et al. 2017, figure 1)."""
-    assert (loss_and_slope(logprob, advantage)[1] != 0) == pushed
+def test_past_the_clip_a_token_gets_no_more_push_but_may_come_back(ratio, advantage, pushed):
+    """A clip of .2 lets ratios move between .8 and 1.2 (Schulman et al. 2017, figure 1)."""
+    assert (loss_and_slope(log(ratio), advantage)[1] != 0) == pushed
 
 
 def test_where_nothing_was_written_even_infinite_ratios_do_no_harm():

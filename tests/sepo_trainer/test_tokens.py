@@ -58,6 +58,15 @@ def test_teacher_forcing_gives_the_samplers_logprobs(played):
             assert not written or abs(new - old) < SAME
 
 
+def test_the_learner_finds_no_ratio_off_one_before_an_update(played):
+    """Read at the sampler's temperature: a clip of a ten-thousandth catches nothing."""
+    narrow = HELD._replace(clip=1e-4)
+    stats = played.run.learner.accumulate(played.rows[::3], narrow)
+    assert stats["clipped_share"] == 0.0
+    hotter = replace(played.run.learner, temperature=1.1 * TEMPERATURE)
+    assert hotter.accumulate(played.rows[::3], narrow)["clipped_share"] > 0.5
+
+
 @torch.no_grad()
 def test_sharing_what_rows_have_in_common_changes_no_logprob(played):
     """The second implementation: one row at a time, read from its first token to its last."""
