@@ -11,7 +11,7 @@ from benchmarks.records import load_all
 TINY = [
     *("--model.hidden", "16", "--model.layers", "1", "--model.heads", "2"),
     *("--warm-start.steps", "40", "--warm-start.episodes", "200", "--learning.iterations", "2"),
-    *("--rollout.group-size", "2", "--rollout.max-new-tokens", "8"),
+    *("--rollout.group-size", "2", "--rollout.max-new-tokens", "8", "--rollout.most-fouls", "1"),
 ]
 
 
