@@ -14,8 +14,8 @@ from sepo_envs.game import Unreadable
 
 WORD = re.compile(r"\[\s*([A-Za-z]{1,20})\s*\]")
 """Longer words are no answer of any game, and quoting them would fill the next prompt."""
-NUMBER = re.compile(r"\[\s*([+-]?\d{1,9})\s*\]")
-NUMBERS = re.compile(r"\[\s*([+-]?\d{1,9}(?:\s*,\s*[+-]?\d{1,9})+)\s*\]")
+NUMBER = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
+NUMBERS = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){1,8})\s*\]")
 AFTERTHOUGHT = re.compile(r"[^\W_]")
 
 

@@ -113,7 +113,12 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         )
 
     def play(self, move: Move | Forfeit, *, foul: str) -> Step:
-        """`step` with a move of the game, or with a FORFEIT for the reason ``foul``."""
+        """`step` with a move of the game, or with a FORFEIT for the reason ``foul``.
+
+        Raises:
+            RuntimeError: the episode is over, or its opponent failed to move.
+        """
+        self.check_turn()
         self.table.play(move, foul=foul)
         self._let_opponent_move()
         rounds = self.game.payoffs(self.episode.state)
@@ -127,6 +132,18 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
             self._info(),
         )
 
+    def check_turn(self) -> None:
+        """Refuse an action that would be taken for somebody else's move.
+
+        Raises:
+            RuntimeError: it is not the agent's turn.
+        """
+        if self.episode.actor != self.seat:
+            raise RuntimeError(
+                "it is not the agent's turn: the episode is over, or the opponent failed to move. "
+                "Call reset before the next step."
+            )
+
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, as sb3-contrib's MaskablePPO asks for it."""
         return self.table.observe(self.agent)["action_mask"].astype(np.bool_)
@@ -139,7 +156,13 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
             state = self.episode.state
             legal = self.game.legal_moves(state, mover)
             seen = self.game.observe(state, mover)
-            self.table.play(self.opponent.act(seen, legal, self.opponent_rng))
+            move = self.opponent.act(seen, legal, self.opponent_rng)
+            if move is not FORFEIT and move not in legal:
+                raise ValueError(
+                    f"opponent {self.opponent.name!r} played {move!r}, where only {legal} are "
+                    "legal. Mend its act: it is given the legal moves and must return one of them."
+                )
+            self.table.play(move)
 
     def _info(self) -> dict[str, Any]:
         return {
@@ -214,6 +237,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         """
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
+        self.inner.check_turn()
         self.talk, move = self.talk.reply(action, self.episode)
         if move is None:
             info = self.inner._info()

@@ -169,7 +169,9 @@ class RunConfig(_Section):
 
     @model_validator(mode="after")
     def _a_name_is_one_folder(self) -> RunConfig:
-        if self.name is not None and (not self.name or Path(self.name).name != self.name):
+        name = self.name
+        unfit = name in ("", "..") or (name or "x") != Path(name or "x").name
+        if unfit or not (name or "").isprintable():
             raise ValueError(
                 f"name is {self.name!r}, but it must be a single folder name without '/'; "
                 "put the path into `runs`."

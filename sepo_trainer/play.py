@@ -29,7 +29,7 @@ def play(
         try:
             episode, said = _episode(run, person, seat, rng)
         except HumanLeftError:
-            write(f"\nYou leave after {number} games with {total:+g} points.")
+            write(f"\nYou leave with {total:+g} points; finished games: {number}.")
             return
         total += episode.returns[seat]
         write(run.stage.words.show(episode.state))

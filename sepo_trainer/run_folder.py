@@ -121,6 +121,13 @@ def new(config: RunConfig) -> RunFolder:
                 f"there is a run in {folder.path} already. Go on with it by adding --resume, "
                 "choose another --name, or delete the folder."
             )
+        ours = {".lock", ".config.toml.draft"}  # a run that was killed before it had begun
+        others = [p.name for p in folder.path.iterdir()] if folder.path.is_dir() else []
+        if foreign := sorted(set(others) - ours):
+            raise ConfigError(
+                f"{folder.path} holds something other than a run ({foreign[0]}), which could be "
+                "lost. Choose another --name."
+            )
         return folder
     taken = (config.runs / f"{config.game.name}-{number}" for number in count(1))
     return RunFolder(next(path for path in taken if not path.exists()))

@@ -115,6 +115,15 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
     console.print(f"{describe(run, run.table())}\nThe model is in {to}.")
 
 
+MODEL_FILES = frozenset(
+    (
+        *("config.json", "generation_config.json", "model.safetensors"),
+        *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+    )
+)
+"""What `save_model` writes, and so may write again."""
+
+
 def _check_room_for_a_model(to: Path) -> None:
     """Refuse, before any work, a place that cannot be written or that a model would wipe out.
 
@@ -123,7 +132,7 @@ def _check_room_for_a_model(to: Path) -> None:
     """
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        foreign = to.exists() and any(to.iterdir()) and not (to / "config.json").is_file()
+        foreign = to.exists() and bool({path.name for path in to.iterdir()} - MODEL_FILES)
     except OSError as error:
         raise ConfigError(
             f"the model folder {to} cannot be written ({error.strerror}). "

@@ -11,6 +11,9 @@ from sepo_envs.catalogue import Domain, domain
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import Game, Words
 
+MOST_SITUATIONS = 2_000
+"""Of a game whose policy is read out at every iteration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -44,6 +47,12 @@ def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
             f"{name} cannot be trained yet: a policy is scored on the whole tree, and {error} "
             "Train kuhn_poker, or play this game through its environments."
         ) from error
+    if len(tree.situations) > MOST_SITUATIONS:
+        raise ValueError(
+            f"{name} cannot be trained yet: a policy is scored by reading every reply in each "
+            f"of its {len(tree.situations):,} situations, and {MOST_SITUATIONS:,} is the most. "
+            "Train kuhn_poker, or play this game through its environments."
+        )
     library = import_module(f"opponents.{name}")
     return Stage(
         found,

@@ -192,11 +192,15 @@ def test_an_opponents_transport_error_is_raised_and_never_becomes_a_move():
     table.reset(seed=0)
     with pytest.raises(ConnectionError, match="the model server is away"):
         table.step(0)
+    before = table.episode
+    with pytest.raises(RuntimeError, match=r"not the agent's turn.*Call reset"):
+        table.step(0)  # a retry must not pass for the opponent's move
+    assert table.episode == before
 
 
 def test_an_opponents_impossible_move_is_refused():
     table = SingleAgentEnv("kuhn_poker", opponent=Script("raise"), seat=1)
-    with pytest.raises(ValueError, match="'raise' is no move of Kuhn poker"):
+    with pytest.raises(ValueError, match=r"played 'raise'.* Mend its act"):
         table.reset(seed=0)
 
 

@@ -92,7 +92,7 @@ def test_a_person_may_play_in_alternating_seats_until_leaving(warm_model, style)
     last = [line for line in shown.splitlines() if "So far: " in line][-1]
     games = sum("So far: " in line for line in shown.splitlines())
     points = last.partition("So far: ")[2].removesuffix(".")  # "-6 points"
-    assert shown.endswith(f"You leave after {games} games with {points}.")
+    assert shown.endswith(f"You leave with {points}; finished games: {games}.")
 
 
 def test_the_policy_never_shows_its_card_before_the_hand_is_over(warm_model):
