@@ -31,7 +31,7 @@ def test_no_opponent_of_one_pool_plays_as_one_of_another():
     check_disjoint(POOLS.values(), GAME)
 
 
-@pytest.mark.parametrize(("pool", "opponent"), LISTED, ids=str)
+@pytest.mark.parametrize(("pool", "opponent"), LISTED, ids=lambda x: getattr(x, "name", x))
 def test_every_opponent_has_a_citation(pool, opponent):
     assert len(opponent.citation) > 10
 

@@ -96,7 +96,7 @@ def everyone(table, action):
     return dict.fromkeys(table.agents, action)
 
 
-@pytest.mark.parametrize("game", [*SIMULTANEOUS, ODD_ONE_OUT], ids=str)
+@pytest.mark.parametrize("game", [*SIMULTANEOUS, ODD_ONE_OUT], ids=lambda x: getattr(x, "name", x))
 def test_the_parallel_api_test_of_pettingzoo_passes_without_a_warning(game, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
