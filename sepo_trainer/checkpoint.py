@@ -99,6 +99,8 @@ def load(path: Path) -> Checkpoint:
                     f"{path / name} is not what was saved: it was shortened or altered. {mend}"
                 )
             tensors[name.removesuffix(".safetensors")] = load_file(path / name)
+        if missing := {"model", "optimizer"} - tensors.keys():
+            raise CheckpointError(f"{path} names no file for its {min(missing)}. {mend}")
         return Checkpoint(record["iteration"], tensors, record["state"])
     except CheckpointError:
         raise

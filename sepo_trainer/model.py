@@ -101,4 +101,10 @@ def load(folder: str | Path) -> LanguageModel:
             f"the tokenizer in {path} has no end token, so no reply would ever end. "
             "Set tokenizer.eos_token and save it."
         )
+    probe = "I hold the King. [bet]"
+    if tokenizer.decode(tokenizer(probe, add_special_tokens=False)["input_ids"]) != probe:
+        raise ValueError(
+            f"the tokenizer in {path} does not give back the text that it reads, so no reply could "
+            "be understood. Are its files (tokenizer.json, tokenizer_config.json) all there?"
+        )
     return LanguageModel(model.eval(), tokenizer)

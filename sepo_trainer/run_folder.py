@@ -101,11 +101,25 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a JSON-lines file; a last one that was cut short is left out."""
+    """The whole lines of a JSON-lines file; a last one that was cut short is left out.
+
+    Raises:
+        ConfigError: another line is damaged.
+    """
     if not path.exists():
         return []
-    text = path.read_text()
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            raise ConfigError(
+                f"line {number} of {path} is damaged and cannot be read as JSON ({error}). "
+                "Delete that line, and then resume."
+            ) from error
+    return found
 
 
 def new(config: RunConfig) -> RunFolder:
