@@ -267,6 +267,13 @@ def test_the_frontier_is_what_no_pair_of_fitting_demands_can_better(drawn):
         ({"redrawn": (2,)}, "redrawn is (2,), but the seats are 0 and 1"),
         ({"tables": ((3, 3, 3),)}, "no table (3, 3, 3): it needs 1 to 4 units of each of books"),
         ({"tables": ((1, 2, 5),)}, "no table (1, 2, 5)"),
+        ({"tables": 3}, "tables is 3, but a list of tables such as [1, 2, 3] is wanted"),
+        ({"tables": (1, 2, 3)}, "tables is 1, but a list of tables such as [1, 2, 3] is wanted"),
+        ({"tables": ((1, 2, "3"),)}, "no table (1, 2, '3')"),
+        ({"redrawn": 1}, "redrawn is 1, but a list of seats is wanted, even of one: write [1]"),
+        ({"redrawn": (True,)}, "redrawn is (True,), but the seats are 0 and 1"),
+        ({"rounds": 2.5}, "rounds is 2.5, but a negotiation has at least 1 round, and a whole"),
+        ({"worth": None}, "worth is None"),
     ],
 )
 def test_impossible_options_are_refused_in_words(options, text):

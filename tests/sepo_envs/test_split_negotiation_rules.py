@@ -196,7 +196,12 @@ def test_an_impossible_demand_is_refused_in_words(moves, text):
 
 @pytest.mark.parametrize(
     ("options", "text"),
-    [({"rounds": 0}, "at least 1 round"), ({"pie": 1}, "use at least 2 (10 is usual)")],
+    [
+        ({"rounds": 0}, "at least 1 round"),
+        ({"rounds": "4"}, "rounds is '4', but a negotiation has at least 1 round, and a whole"),
+        ({"pie": 1}, "pie is 1, but a pie has at least 2 points, 10 as a rule"),
+        ({"pie": 10.0}, "pie is 10.0, but a pie has at least 2 points, 10 as a rule, and a whole"),
+    ],
 )
 def test_impossible_options_are_refused_in_words(options, text):
     with pytest.raises(ValueError, match=re.escape(text)):

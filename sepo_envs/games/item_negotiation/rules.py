@@ -37,6 +37,7 @@ from itertools import product
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from sepo_envs.game import CHANCE, Forfeit
+from sepo_envs.games.options import check_whole, listed
 
 Vector: TypeAlias = tuple[int, int, int]
 """A number for books, for hats and for balls."""
@@ -162,25 +163,27 @@ class ItemNegotiation:
     tables: tuple[Vector, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ValueError(f"rounds is {self.rounds}, but a negotiation has at least 1 round.")
+        check_whole("rounds", self.rounds, least=1, because="a negotiation has at least 1 round")
         if self.worth not in get_args(Worth):
             raise ValueError(
                 f"worth is {self.worth!r}; what is worth {POINTS} points is one of "
                 f"{', '.join(map(repr, get_args(Worth)))}."
             )
-        if not set(self.redrawn) <= {0, 1}:
-            raise ValueError(f"redrawn is {self.redrawn}, but the seats are 0 and 1.")
-        tables: tuple[Any, ...] = tuple(tuple(table) for table in self.tables)
+        redrawn = listed("redrawn", self.redrawn, of="seats")
+        if any(type(seat) is not int or seat not in (0, 1) for seat in redrawn):
+            raise ValueError(f"redrawn is {redrawn}, but the seats are 0 and 1.")
+        tables: tuple[Any, ...] = tuple(
+            listed("tables", table, of="tables such as [1, 2, 3]")
+            for table in listed("tables", self.tables, of="tables such as [1, 2, 3]")
+        )
         wrong = [table for table in tables if table not in possible_tables(self.worth)]
         if wrong:
             raise ValueError(
                 f"no table {wrong[0]}: it needs 1 to {MOST_UNITS} units of each of "
                 f"{', '.join(ITEMS)}, and values at which it is worth {POINTS} points."
             )
-        # JSON has lists where an option is a tuple.
         object.__setattr__(self, "tables", tables)
-        object.__setattr__(self, "redrawn", tuple(self.redrawn))
+        object.__setattr__(self, "redrawn", redrawn)
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from sepo_envs.game import CHANCE, Forfeit
+from sepo_envs.games.options import check_whole
 
 
 class Card(IntEnum):
@@ -126,10 +127,7 @@ class KuhnPoker:
     hands: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.hands, int) or self.hands < 1:
-            raise ValueError(
-                f"hands is {self.hands!r}, but a match has at least 1 hand, and a whole number."
-            )
+        check_whole("hands", self.hands, least=1, because="a match has at least 1 hand")
 
     @property
     def name(self) -> str:

@@ -30,10 +30,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import isfinite
 from typing import Final
 
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit
+from sepo_envs.games.options import check_number, check_whole
 
 
 class Move(StrEnum):
@@ -157,14 +157,17 @@ class PrisonersDilemma:
 
     def __post_init__(self) -> None:
         t, r, p, s = self.temptation, self.reward, self.punishment, self.sucker
-        if self.rounds < 1:
-            raise ValueError(f"rounds is {self.rounds}, but a match has at least 1 round.")
-        if not (t > r > p > s and 2 * r > t + s and isfinite(t - s)):
+        check_whole("rounds", self.rounds, least=1, because="a match has at least 1 round")
+        for name in ("temptation", "reward", "punishment", "sucker"):
+            check_number(name, getattr(self, name), because="a payoff is in points")
+        if not (t > r > p > s and 2 * r > t + s):
             raise ValueError(
                 f"T={t}, R={r}, P={p}, S={s} is not a prisoner's dilemma: defection must dominate, "
                 "and cooperating must beat taking turns to defect. "
                 "Choose payoffs with T > R > P > S and 2R > T + S."
             )
+        check_number("continuation", self.continuation, because="it is a probability")
+        check_number("noise", self.noise, because="it is a probability")
         if not 0 < self.continuation <= 1:
             raise ValueError(
                 f"continuation is {self.continuation}, but a probability above 0 and up to 1 is "

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sepo_envs.game import CHANCE, Forfeit
+from sepo_envs.games.options import check_flag, check_whole, listed
 
 Bids = tuple[int | None, ...]
 """One entry per seat; None is no bid."""
@@ -134,10 +135,9 @@ class RepeatedAuction:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _grid("values", self.values, lowest=1, fewest=1))
         object.__setattr__(self, "bids", _grid("bids", self.bids, lowest=0, fewest=2))
-        if self.rounds < 1:
-            raise ValueError(f"rounds is {self.rounds}, but an episode has at least 1 round.")
-        if self.bidders < 2:
-            raise ValueError(f"bidders is {self.bidders}, but an auction needs at least 2.")
+        check_whole("rounds", self.rounds, least=1, because="an episode has at least 1 round")
+        check_whole("bidders", self.bidders, least=2, because="an auction has at least 2 bidders")
+        check_flag("floor_losses", self.floor_losses)
         if self.bids[0] >= self.values[-1]:
             raise ValueError(
                 f"bids {self.bids} are all as high as the highest of values {self.values}, so "
@@ -265,15 +265,15 @@ class RepeatedAuction:
 
 
 def _grid(name: str, numbers: Any, *, lowest: int, fewest: int) -> tuple[int, ...]:
-    """``numbers`` as a tuple, which a saved record holds as a list.
+    """``numbers`` as a tuple.
 
     Raises:
-        ValueError: they are too few, no whole numbers from ``lowest`` on, or not increasing.
+        ValueError: they are no list, too few, below ``lowest``, not whole, or not increasing.
     """
-    grid = tuple(numbers)
+    grid = listed(name, numbers, of="whole numbers")
     if len(grid) < fewest:
         raise ValueError(f"{name} is {grid}, but there must be at least {fewest}.")
-    whole = all(isinstance(number, int) and number >= lowest for number in grid)
+    whole = all(type(number) is int and number >= lowest for number in grid)
     if not whole or list(grid) != sorted(set(grid)):
         raise ValueError(
             f"{name} is {grid}, but it must list whole numbers, {lowest} or more, "

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sepo_envs.game import Forfeit
+from sepo_envs.games.options import check_whole
 
 Demands: TypeAlias = tuple[int, int]
 """One round's demands, seat 0's first; 0 is a forfeited one."""
@@ -76,12 +77,8 @@ class SplitNegotiation:
     pie: int = 10
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ValueError(f"rounds is {self.rounds}, but a negotiation has at least 1 round.")
-        if self.pie < 2:
-            raise ValueError(
-                f"pie is {self.pie}, but two demands of 1 must fit: use at least 2 (10 is usual)."
-            )
+        check_whole("rounds", self.rounds, least=1, because="a negotiation has at least 1 round")
+        check_whole("pie", self.pie, least=2, because="a pie has at least 2 points, 10 as a rule")
 
     @property
     def name(self) -> str:
