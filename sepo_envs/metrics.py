@@ -66,8 +66,7 @@ def relative_advantage(mine: ArrayLike, theirs: ArrayLike, *, zero_sum: bool = F
     Advantage(value=0.625, n_effective=4)
     """
     ahead, size = advantage_terms(mine, theirs, zero_sum=zero_sum)
-    total = float(size.sum())
-    return Advantage(float(ahead.sum()) / total if total else 0.0, int(np.count_nonzero(size)))
+    return Advantage(float(ratio(ahead.sum(), size.sum())), int(np.count_nonzero(size)))
 
 
 def advantage_terms(mine: ArrayLike, theirs: ArrayLike, *, zero_sum: bool) -> tuple[Floats, Floats]:
@@ -102,14 +101,19 @@ def equality(payoffs: ArrayLike) -> Floats:
     return np.where(shared, 1 - gini, np.nan)
 
 
-def foul_rate(fouls: ArrayLike, decisions: ArrayLike) -> float:
-    """Forfeited moves per decision; 0 of none. Its complement is what the agent moved itself.
+def foul_rate(fouls: ArrayLike, decisions: ArrayLike) -> Floats:
+    """Forfeited moves per decision; 0 of none. Both are totals, or both means, over episodes.
 
-    >>> foul_rate([0, 1], [2, 2])
+    >>> float(foul_rate(1, 4))
     0.25
     """
-    made = float(np.sum(decisions))
-    return float(np.sum(fouls)) / made if made else 0.0
+    return ratio(fouls, decisions)
+
+
+def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
+    """``part / whole``, and 0 where ``whole`` is 0."""
+    over, under = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    return np.divide(over, under, out=np.zeros(np.broadcast(over, under).shape), where=under != 0)
 
 
 def safety(
