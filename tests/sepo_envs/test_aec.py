@@ -1,31 +1,17 @@
 """Any game as a PettingZoo AEC environment, tried on Kuhn poker and on a simultaneous toy game."""
 
 import json
-import pickle
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from pettingzoo.test import api_test, render_test, seed_test
-from pettingzoo.test.state_test import test_state as check_state
-from pettingzoo.test.state_test import test_state_space as check_state_space
 
 from sepo_envs import aec, kuhn_poker_v0, text
 from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import Domain
 from sepo_envs.game import FORFEIT, NOT_DEFINED, Forfeit, Penalties, Unreadable, Weights
 from sepo_envs.games.kuhn_poker.rules import Card
-
-PETTINGZOO_SAYS_SO_OF_EVERY_NAME_NOT_ON_ITS_OWN_LIST = {
-    "Observation is not a NumPy array",
-    "Observation space for each agent probably should be gymnasium.spaces.box or "
-    "gymnasium.spaces.discrete",
-    "Action mask numpy array is all zeros (no legal actions).",
-}
-"""`api_test` wants these of Dict observations and of masks after the end, unless the environment is
-one of a hard-coded few (chess_v6, connect_four_v3, ...)."""
 
 PENNIES_MOVES = ("heads", "tails", "edge")
 
@@ -116,35 +102,6 @@ def play_out(table, act):
 
 def first_legal(agent, seen):
     return int(np.argmax(seen["action_mask"]))
-
-
-@pytest.mark.parametrize(
-    "table",
-    [kuhn_poker_v0.env(), kuhn_poker_v0.raw_env(hands=6), aec.env(PENNIES)],
-    ids=["guarded", "raw match", "simultaneous"],
-)
-def test_the_api_test_of_pettingzoo_passes(table, capsys):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        api_test(table, num_cycles=200)
-    told = {str(warning.message) for warning in caught}
-    assert told <= PETTINGZOO_SAYS_SO_OF_EVERY_NAME_NOT_ON_ITS_OWN_LIST
-    assert "Passed API test" in capsys.readouterr().out
-
-
-def test_the_seed_test_of_pettingzoo_passes():
-    seed_test(lambda: kuhn_poker_v0.env(hands=6), num_cycles=200)
-    seed_test(lambda: aec.env(PENNIES), num_cycles=200)
-
-
-def test_the_render_test_of_pettingzoo_passes(capsys):
-    render_test(kuhn_poker_v0.env)
-    assert "hand 1: player_0" in capsys.readouterr().out
-
-
-def test_the_state_test_of_pettingzoo_passes_for_its_aec_half():
-    check_state_space(GameEnv("kuhn_poker"))
-    check_state(GameEnv("kuhn_poker", hands=3), num_cycles=20)
 
 
 @pytest.mark.parametrize("max_cycles", [1, 2, 4])
@@ -288,16 +245,6 @@ def test_a_finished_record_is_refused_with_the_way_to_read_it():
     finished = record([[-1, 2], [-1, 0], [0, "bet"], [1, "bet"]])
     with pytest.raises(ValueError, match=r"nothing left to play.*sepo_envs.restore\(game, record"):
         GameEnv("kuhn_poker").reset(options={"episode": finished})
-
-
-@pytest.mark.parametrize("make", [kuhn_poker_v0.env, kuhn_poker_v0.raw_env])
-def test_a_pickle_taken_in_mid_game_plays_on_as_the_original(make):
-    table = make(hands=5)
-    table.reset(seed=11)
-    for _ in range(3):
-        table.step(0)
-    copy = pickle.loads(pickle.dumps(table))
-    assert play_out(copy, first_legal) == play_out(table, first_legal)
 
 
 def test_seeds_deal_the_cards_and_a_reset_without_one_goes_on_with_the_stream():

@@ -1,21 +1,10 @@
 """The item negotiation at PettingZoo's and Gymnasium's tables."""
 
-import pytest
-from pettingzoo.test import api_test, parallel_api_test
-
 from opponents.item_negotiation import FAIR, GREEDY
 from sepo_envs import item_negotiation_v0
-from sepo_envs.games.item_negotiation.rules import PRESETS
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
 
 TABLE = {"tables": ((1, 2, 3),)}
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:pettingzoo")  # as of every Dict observation
-@pytest.mark.parametrize("preset", PRESETS)
-def test_it_passes_pettingzoos_own_tests(preset, capsys):
-    api_test(item_negotiation_v0.env(**PRESETS[preset]), num_cycles=100)
-    parallel_api_test(item_negotiation_v0.parallel_env(**PRESETS[preset]), num_cycles=50)
 
 
 def test_the_page_tells_the_shapes_and_numbers_of_observation_and_action():

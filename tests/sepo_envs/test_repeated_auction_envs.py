@@ -1,18 +1,8 @@
 """The repeated auction at PettingZoo's and Gymnasium's tables, with two bidders and with three."""
 
-import pytest
-from pettingzoo.test import api_test, parallel_api_test
-
 from opponents.repeated_auction import ALWAYS_3
 from sepo_envs import repeated_auction_v0
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:pettingzoo")  # as of every Dict observation
-@pytest.mark.parametrize("bidders", [2, 3])
-def test_it_passes_pettingzoos_own_tests(bidders, capsys):
-    api_test(repeated_auction_v0.env(bidders=bidders), num_cycles=100)
-    parallel_api_test(repeated_auction_v0.parallel_env(bidders=bidders), num_cycles=50)
 
 
 def test_the_page_tells_the_shape_of_the_observation():

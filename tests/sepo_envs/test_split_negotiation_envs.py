@@ -1,17 +1,10 @@
 """The split negotiation at PettingZoo's and Gymnasium's tables."""
 
 import pytest
-from pettingzoo.test import api_test, parallel_api_test
 
 from opponents.split_negotiation import HARDBALL, YIELDER
 from sepo_envs import split_negotiation_v0
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:pettingzoo")  # as of every Dict observation
-def test_it_passes_pettingzoos_own_tests(capsys):
-    api_test(split_negotiation_v0.env(), num_cycles=100)
-    parallel_api_test(split_negotiation_v0.parallel_env(), num_cycles=50)
 
 
 def test_the_page_tells_the_shapes_of_observation_and_action():

@@ -1,22 +1,12 @@
 """Games played in text: prompts out, replies in, and the foul rule between them."""
 
 import pickle
-import warnings
 
 import pytest
-from pettingzoo.test import api_test, render_test, seed_test
 
 from sepo_envs import kuhn_poker_v0
 from sepo_envs.games.kuhn_poker.rules import Card
 from sepo_envs.text import OVER, prompt_space
-
-ABOUT_TEXT = {
-    "Observation is not a NumPy array",
-    "Observation space for each agent probably should be gymnasium.spaces.box or "
-    "gymnasium.spaces.discrete",
-    "Action space for each agent probably should be gymnasium.spaces.box or "
-    "gymnasium.spaces.discrete",
-}
 
 
 def dealt(*cards, style="conversation", **options):
@@ -26,24 +16,6 @@ def dealt(*cards, style="conversation", **options):
     record = {"game": "kuhn_poker", "options": {"hands": 1}, "moves": moves}
     table.reset(seed=0, options={"episode": record})
     return table
-
-
-def test_the_api_test_of_pettingzoo_passes_and_complains_of_text_alone(capsys):
-    """It takes text as a Dict entry, not as a bare Text space (which has no dtype to compare)."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        api_test(kuhn_poker_v0.text_env(hands=3), num_cycles=50)
-    assert {str(warning.message) for warning in caught} == ABOUT_TEXT
-    assert "Passed API test" in capsys.readouterr().out
-
-
-def test_the_seed_test_of_pettingzoo_passes():
-    """`max_cycles_test` alone cannot be asked: it needs a ``parallel_env``, text or not."""
-    seed_test(lambda: kuhn_poker_v0.text_env(hands=3), num_cycles=50)
-
-
-def test_the_render_test_of_pettingzoo_passes(capsys):
-    render_test(kuhn_poker_v0.text_env)
 
 
 def test_the_prompt_is_the_observation_and_stands_in_info_with_the_chat():

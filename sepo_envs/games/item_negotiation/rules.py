@@ -260,7 +260,7 @@ class ItemNegotiation:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return (
-            "share of rounds played",
+            "share of rounds left",
             *(f"{item} on the table / {MOST_UNITS}" for item in ITEMS),
             *(f"value of one of the {item} / {POINTS}" for item in ITEMS),
             *(
@@ -277,7 +277,7 @@ class ItemNegotiation:
     def features(self, state: State, seat: int) -> tuple[float, ...]:
         """What is not dealt or played yet is zeros."""
         seen, table = self.observe(state, seat), state.table or NOTHING
-        numbers = [len(seen.history) / self.rounds]
+        numbers = [1 - len(seen.history) / self.rounds]
         numbers += [count / MOST_UNITS for count in table]
         numbers += [value / POINTS for value in seen.values or NOTHING]
         for mine, theirs, _ in seen.history:

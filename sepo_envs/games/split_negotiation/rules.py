@@ -135,7 +135,7 @@ class SplitNegotiation:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return (
-            "share of rounds played",
+            "share of rounds left",
             *(
                 f"round {number}: {what}"
                 for number in range(1, self.rounds + 1)
@@ -146,7 +146,7 @@ class SplitNegotiation:
     def features(self, state: State, seat: int) -> tuple[float, ...]:
         """Rounds not played yet are zeros."""
         history = self.observe(state, seat).history
-        numbers = [len(history) / self.rounds]
+        numbers = [1 - len(history) / self.rounds]
         for mine, theirs in history:
             numbers += [mine / self.pie, theirs / self.pie, float(self.deal((mine, theirs)))]
         return tuple(numbers + [0.0] * (3 * (self.rounds - len(history))))
