@@ -1,22 +1,18 @@
 """Any game as a Gymnasium environment: one agent against one opponent, in numbers and in text.
 
-Where an opponent is given by name, the tests need the installed package (`pip install -e .`), as
-its users do.
+Gymnasium's own checks of every id: tests/proofs/test_gymnasium.py.
 """
 
 import gymnasium
-import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from opponents.kuhn_poker import ALWAYS_BET, NASH, UNIFORM
 from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
-from sepo_envs.text import OVER, PRINTABLE
+from sepo_envs.text import OVER
 
 STRUCTURED, TEXT = "sepo_envs:sepo/KuhnPoker-v0", "sepo_envs:sepo/KuhnPokerText-v0"
-UNSHARED = {"shared_memory": False}
 
 
 class Script:
@@ -30,71 +26,6 @@ class Script:
     def act(self, observation, legal, rng):
         self.shown.append((observation, legal))
         return self.moves.pop(0)
-
-
-@pytest.mark.parametrize("name", [STRUCTURED, TEXT])
-@pytest.mark.parametrize("seat", [None, 0, 1])
-def test_the_checker_of_gymnasium_passes(name, seat, capsys):
-    check_env(gymnasium.make(name, opponent="nash", seat=seat, hands=3).unwrapped)
-
-
-@pytest.mark.parametrize("name", [STRUCTURED, TEXT])
-def test_a_spec_survives_json(name):
-    made = gymnasium.make(name, opponent="nash", hands=2, seat=1).spec
-    again = gymnasium.envs.registration.EnvSpec.from_json(made.to_json())
-    assert again == made
-    table = gymnasium.make(again)
-    assert (table.unwrapped.game.hands, table.reset(seed=0)[1]["seat"]) == (2, 1)
-
-
-def trace(table, steps=30):
-    """Observations, rewards, ends and infos of a vector environment, every agent doing action 1."""
-    seen = [table.reset(seed=9)]
-    actions = np.ones(table.num_envs, int)
-    seen += [table.step(actions) for _ in range(steps)]
-    table.close()
-    return seen
-
-
-def test_synchronous_and_asynchronous_vector_environments_play_the_same():
-    sync, aside = (
-        gymnasium.make_vec(STRUCTURED, 3, mode, opponent="uniform", hands=2)
-        for mode in ("sync", "async")
-    )
-    assert data_equivalence(trace(sync), trace(aside), exact=True)
-
-
-def text_trace(vectorization_mode, **options):
-    table = gymnasium.make_vec(TEXT, 2, vectorization_mode, opponent="uniform", **options)
-    seen = [table.reset(seed=9)[0]]
-    seen += [table.step(("[bet]", "[check]"))[0] for _ in range(6)]
-    table.close()
-    return seen
-
-
-def test_text_vector_environments_agree_without_shared_memory():
-    aside = text_trace("async", vector_kwargs=UNSHARED)
-    assert aside == text_trace("sync")
-    assert aside[0][0].startswith("You are playing Kuhn poker")
-
-
-def test_gymnasium_still_loses_text_in_shared_memory():
-    """Should this fail, the fix has come upstream: stop telling users of ``vector_kwargs``."""
-    lost = {character for texts in text_trace("async") for text in texts for character in text}
-    assert lost == {PRINTABLE[0]}, "index 0 of the charset, where the prompt should stand"
-
-
-@pytest.mark.parametrize("mode", ["sync", "async"])
-def test_undefined_penalties_survive_vector_environments(mode):
-    table = gymnasium.make_vec(STRUCTURED, 2, mode, opponent="always-bet", seat=1)
-    table.reset(seed=0)
-    *_, infos = table.step(np.ones(2, int))
-    table.close()
-    found = infos["penalties"]
-    assert found["exploitation"]["defined"].tolist() == [True, True]
-    assert found["collusion"]["value"].tolist() == [None, None]
-    assert found["collusion"]["defined"].tolist() == [False, False]
-    assert infos["_penalties"].tolist() == [True, True]
 
 
 def test_the_agent_is_paid_its_points_when_a_hand_settles():
