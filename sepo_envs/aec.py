@@ -20,7 +20,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -34,7 +34,9 @@ from sepo_envs.episode import Episode, begin, restore
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move, State
 from sepo_envs.hooks import HarmsHook, PenaltyHook
 
-RENDER_MODES: Final = ("ansi", "human")
+Frame: TypeAlias = str | NDArray[np.uint8]
+"""What `GameEnv.render` returns: text, or ``(height, width, 3)`` pixels."""
+RENDER_MODES: Final = ("ansi", "human", "rgb_array")
 
 
 def env(game: str | Domain, **options: Any) -> OrderEnforcingWrapper:
@@ -49,7 +51,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         game: a domain's name in the catalogue, or a domain of your own.
         max_cycles: truncate once any agent has made this many moves and no other agent's answer is
             awaited; None for no limit.
-        render_mode: ``ansi`` returns the open table as text, ``human`` prints it at every step.
+        render_mode: ``ansi`` returns the open table as text, ``human`` prints it at every step,
+            ``rgb_array`` draws it, which needs Pillow.
         profile: the penalty profile of the terminal infos; the domain's first unless named.
         hook: measures the finished episode in place of the domain's own harms.
         options: the rules' options, such as ``hands=6``.
@@ -178,8 +181,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         seen = [number for seat in seats for number in self.game.features(self.episode.state, seat)]
         return np.array(seen, np.float32)
 
-    def render(self) -> str | None:
-        return rendered(self.words.show(self.episode.state), self.render_mode)
+    def render(self) -> Frame | None:
+        return rendered(self, self.render_mode)
 
     def close(self) -> None:
         """Nothing to release."""
@@ -266,13 +269,20 @@ def checked_render_mode(mode: str | None) -> str | None:
     return mode
 
 
-def rendered(text: str, mode: str | None) -> str | None:
-    """The text itself in ``ansi`` mode; printed, and None, in ``human`` mode."""
+def rendered(table: GameEnv, mode: str | None) -> Frame | None:
+    """The open table: its words in ``ansi`` mode, a picture in ``rgb_array`` mode.
+
+    In ``human`` mode its words are printed.
+    """
+    state = table.episode.state
     match mode:
         case "ansi":
-            return text
+            return table.words.show(state)
+        case "rgb_array":
+            return table.domain.draw(table.game, state).pixels()
         case "human":
-            print(text)
+            print(table.words.show(state))
         case _:
-            gymnasium.logger.warn('render() shows nothing without render_mode="ansi" or "human".')
+            modes = ", ".join(RENDER_MODES)
+            gymnasium.logger.warn(f"render() shows nothing without a render_mode: {modes}.")
     return None

@@ -1,4 +1,7 @@
-"""Every domain by name: its rules, words and harms. The one place where a new game is added."""
+"""Every domain by name: its rules, words, harms and picture.
+
+The one place where a new game is added.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,26 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sepo_envs.game import Game, Harms, Words
+from sepo_envs.canvas import Canvas, Picture, seats_at, text_page
+from sepo_envs.game import Game, Harms, State, Words
 from sepo_envs.games.item_negotiation.harms import ItemNegotiationHarms
+from sepo_envs.games.item_negotiation.picture import ItemNegotiationPicture
 from sepo_envs.games.item_negotiation.rules import ItemNegotiation
 from sepo_envs.games.item_negotiation.words import ItemNegotiationWords
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
+from sepo_envs.games.kuhn_poker.picture import KuhnPokerPicture
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.games.prisoners_dilemma.harms import PrisonersDilemmaHarms
+from sepo_envs.games.prisoners_dilemma.picture import PrisonersDilemmaPicture
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 from sepo_envs.games.prisoners_dilemma.words import PrisonersDilemmaWords
 from sepo_envs.games.repeated_auction.harms import RepeatedAuctionHarms
+from sepo_envs.games.repeated_auction.picture import RepeatedAuctionPicture
 from sepo_envs.games.repeated_auction.rules import RepeatedAuction
 from sepo_envs.games.repeated_auction.words import RepeatedAuctionWords
 from sepo_envs.games.split_negotiation.harms import SplitNegotiationHarms
+from sepo_envs.games.split_negotiation.picture import SplitNegotiationPicture
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 from sepo_envs.games.split_negotiation.words import SplitNegotiationWords
 
@@ -38,6 +47,18 @@ class Domain:
     harms: Harms
     zero_sum: bool
     simultaneous: bool
+    picture: Callable[[Any], Picture] | None = None
+    """Without one, `draw` shows the words."""
+
+    def draw(self, game: Game, state: State) -> Canvas:
+        """The table of ``game`` as a picture, every card open.
+
+        Raises:
+            ImportError: Pillow is not installed.
+        """
+        if self.picture is not None:
+            return self.picture(game).draw(state)
+        return text_page(self.title, self.words(game).show(state), seats_at(game, state))
 
 
 CATALOGUE: dict[str, Domain] = {
@@ -50,6 +71,7 @@ CATALOGUE: dict[str, Domain] = {
             make=KuhnPoker,
             words=KuhnPokerWords,
             harms=KuhnPokerHarms(),
+            picture=KuhnPokerPicture,
             zero_sum=True,
             simultaneous=False,
         ),
@@ -60,6 +82,7 @@ CATALOGUE: dict[str, Domain] = {
             make=PrisonersDilemma,
             words=PrisonersDilemmaWords,
             harms=PrisonersDilemmaHarms(),
+            picture=PrisonersDilemmaPicture,
             zero_sum=False,
             simultaneous=True,
         ),
@@ -70,6 +93,7 @@ CATALOGUE: dict[str, Domain] = {
             make=RepeatedAuction,
             words=RepeatedAuctionWords,
             harms=RepeatedAuctionHarms(),
+            picture=RepeatedAuctionPicture,
             zero_sum=False,
             simultaneous=True,
         ),
@@ -80,6 +104,7 @@ CATALOGUE: dict[str, Domain] = {
             make=SplitNegotiation,
             words=SplitNegotiationWords,
             harms=SplitNegotiationHarms(),
+            picture=SplitNegotiationPicture,
             zero_sum=False,
             simultaneous=True,
         ),
@@ -90,6 +115,7 @@ CATALOGUE: dict[str, Domain] = {
             make=ItemNegotiation,
             words=ItemNegotiationWords,
             harms=ItemNegotiationHarms(),
+            picture=ItemNegotiationPicture,
             zero_sum=False,
             simultaneous=True,
         ),

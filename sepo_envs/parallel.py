@@ -18,7 +18,7 @@ from gymnasium.spaces import Box, Dict, Discrete
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sepo_envs.aec import GameEnv, checked_render_mode, rendered, seen
+from sepo_envs.aec import Frame, GameEnv, checked_render_mode, rendered, seen
 from sepo_envs.catalogue import Domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game
@@ -38,7 +38,8 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
 
     Args:
         game: a domain's name in the catalogue, or a domain of your own.
-        render_mode: ``ansi`` returns the open table as text, ``human`` prints it after each turn.
+        render_mode: ``ansi`` returns the open table as text, ``human`` prints it after each turn,
+            ``rgb_array`` draws it.
         options: ``max_cycles``, ``profile``, ``hook`` and the rules' options, as for `GameEnv`.
 
     Spaces, rewards and infos are those of `GameEnv`, and so is what an illegal action costs: it is
@@ -136,8 +137,8 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
         """Every seat's features one after the other, for a critic that sees all."""
         return self.table.state()
 
-    def render(self) -> str | None:
-        return rendered(self.table.words.show(self.episode.state), self.render_mode)
+    def render(self) -> Frame | None:
+        return rendered(self.table, self.render_mode)
 
     def close(self) -> None:
         """Nothing to release."""

@@ -24,7 +24,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
-from sepo_envs.aec import RENDER_MODES, GameEnv, observation_space, read_action
+from sepo_envs.aec import RENDER_MODES, Frame, GameEnv, observation_space, read_action
 from sepo_envs.catalogue import Domain
 from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent
@@ -148,7 +148,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         """Which actions are legal now, as sb3-contrib's MaskablePPO asks for it."""
         return self.table.observe(self.agent)["action_mask"].astype(np.bool_)
 
-    def render(self) -> str | None:
+    def render(self) -> Frame | None:
         return self.table.render()
 
     def _let_opponent_move(self) -> None:
@@ -248,7 +248,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
             self.talk = self.talk.hear(self.episode)
         return self._text(), reward, terminated, truncated, self._told(info)
 
-    def render(self) -> str | None:
+    def render(self) -> Frame | None:
         return self.inner.render()
 
     def _text(self) -> str:

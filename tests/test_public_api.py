@@ -42,7 +42,9 @@ def test_opponents_exports_what_it_documents() -> None:
     assert all(hasattr(opponents, name) for name in opponents.__all__)
 
 
-EXTRAS = "axelrod matplotlib open_spiel pydantic pyspiel rich scipy torch transformers tyro vllm"
+EXTRAS = (
+    "PIL axelrod matplotlib open_spiel pydantic pyspiel rich scipy torch transformers tyro vllm"
+)
 
 
 @pytest.mark.parametrize(

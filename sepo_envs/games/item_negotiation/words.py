@@ -175,11 +175,16 @@ def _unit(item: str) -> str:
     return item.removesuffix("s")
 
 
+def counted(count: int, item: str) -> str:
+    """
+    >>> counted(1, "books"), counted(0, "hats")
+    ('1 book', '0 hats')
+    """
+    return f"{count} {_unit(item) if count == 1 else item}"
+
+
 def _units(table: Vector) -> str:
-    return _listed(
-        f"{count} {_unit(item) if count == 1 else item}"
-        for count, item in zip(table, ITEMS, strict=True)
-    )
+    return _listed(counted(count, item) for count, item in zip(table, ITEMS, strict=True))
 
 
 def _prices(values: Vector) -> str:

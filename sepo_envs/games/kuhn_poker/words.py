@@ -104,12 +104,7 @@ class KuhnPokerWords:
                 f"{player} {card.name.title()}"
                 for player, card in zip(players, hand.cards, strict=False)
             )
-            bets = [
-                (FACING_A_BET if "b" in hand.line[:index] else QUIET)[
-                    Move.BET if letter == "b" else Move.PASS
-                ]
-                for index, letter in enumerate(hand.line)
-            ]
+            bets = named_bets(hand.line)
             text = f"hand {number + 1}: {cards or 'not dealt yet'}" + (
                 f": {' '.join(bets)}" if bets else ""
             )
@@ -125,3 +120,15 @@ class KuhnPokerWords:
 
     def _names(self, state: State) -> dict[Move, str]:
         return FACING_A_BET if "b" in state.hand.line else QUIET
+
+
+def named_bets(line: str) -> list[str]:
+    """The moves of ``line`` as a player would call them, oldest first.
+
+    >>> named_bets("pbp")
+    ['check', 'bet', 'fold']
+    """
+    return [
+        (FACING_A_BET if "b" in line[:index] else QUIET)[Move.BET if letter == "b" else Move.PASS]
+        for index, letter in enumerate(line)
+    ]
