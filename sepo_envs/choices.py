@@ -1,0 +1,100 @@
+"""How policies are asked, and how thousands pick at once as ``random.Random.choices`` picks one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from math import inf
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepo_envs.exact.action_table import ROUNDING
+from sepo_envs.game import FORFEIT, Forfeit, Move
+
+
+class Askable(Protocol):
+    """A policy that can be asked for its move probabilities, and answers the same every time."""
+
+    def probabilities(
+        self, observation: Any, legal: Sequence[Move]
+    ) -> Mapping[Move | Forfeit, float]:
+        """Its probabilities in what a seat has seen; a move that is not named has none.
+
+        Under the foul rule a policy may also answer FORFEIT with some probability.
+        """
+
+
+def checked_row(
+    policy: Askable, observation: Any, legal: Sequence[Move]
+) -> dict[Move | Forfeit, float]:
+    """What ``policy`` answers, less the moves of probability 0.
+
+    Raises:
+        ValueError: it is no distribution over the legal moves and FORFEIT.
+    """
+    answer = policy.probabilities(observation, legal)
+    row = {move: weight for move, weight in answer.items() if weight != 0}
+    wrong = [move for move in row if move is not FORFEIT and move not in legal]
+    fair = all(weight > 0 for weight in row.values()) and abs(sum(row.values()) - 1) <= ROUNDING
+    if wrong or not fair:
+        name = getattr(policy, "name", policy)
+        raise ValueError(
+            f"policy {name!r} answers {dict(answer)} in {observation!r}, where {tuple(legal)} are "
+            "legal. Mend it: probabilities of legal moves, at least 0, that sum to 1, are wanted."
+        )
+    return row
+
+
+class Weights:
+    """Rows of weights, each distinct one once: ``(rows, width)`` tables, width a power of 2.
+
+    >>> weights = Weights()
+    >>> row = weights.row([0.5, 0.25, 0.25], slots=[2, 0, 1])
+    >>> weights.pick(np.array([row, row, row]), np.array([0.0, 0.5, 0.9])).tolist()
+    [2, 0, 1]
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[tuple[float, ...], tuple[int, ...]], int] = {}
+        self._width = 1
+        self._cumulative = np.empty((0, 1), np.float64)
+        """Sums of the weights so far; from a row's last entry on infinite, so never passed."""
+        self._slot = np.empty((0, 1), np.int64)
+        self._total = np.empty(0, np.float64)
+        self._all_sum_to_1 = True
+
+    def row(self, weights: Iterable[float], slots: Iterable[int]) -> int:
+        """The number of the row that picks the k-th of ``slots`` with the k-th of ``weights``."""
+        cumulative, picked = tuple(accumulate(weights)), tuple(slots)
+        number = self._known.setdefault((cumulative, picked), len(self._known))
+        if number == len(self._total):
+            while self._width < len(picked):
+                self._cumulative = np.hstack(
+                    [self._cumulative, np.full_like(self._cumulative, inf)]
+                )
+                self._slot = np.hstack([self._slot, np.zeros_like(self._slot)])
+                self._width *= 2
+            spare = self._width - len(picked)
+            line = (*cumulative[:-1], *[inf] * (spare + 1))
+            self._cumulative = np.vstack([self._cumulative, line])
+            self._slot = np.vstack([self._slot, (*picked, *[0] * spare)])
+            self._total = np.append(self._total, cumulative[-1])
+            self._all_sum_to_1 &= cumulative[-1] == 1
+        return number
+
+    def pick(self, rows: NDArray[np.int32], u: NDArray[np.float64]) -> NDArray[np.int64]:
+        """For each of ``rows`` the slot that ``choices`` would pick if ``random()`` gave ``u``.
+
+        That is ``bisect(cumulative, u * total, 0, n - 1)``, written without a branch: the entry is
+        found bit by bit, from the highest bit of its place in the row.
+        """
+        target = u if self._all_sum_to_1 else u * self._total[rows]
+        cumulative, place = self._cumulative.ravel(), rows * np.int64(self._width)
+        bit = self._width >> 1
+        while bit:
+            place += bit * (cumulative[place + (bit - 1)] <= target)
+            bit >>= 1
+        picked: NDArray[np.int64] = self._slot.ravel()[place]
+        return picked
