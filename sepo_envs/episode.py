@@ -8,12 +8,16 @@ OpenSpiel) can walk every game.
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State
+
+_BRIEFLY = reprlib.Repr()
+_BRIEFLY.maxdict, _BRIEFLY.maxlist, _BRIEFLY.maxstring = 12, 12, 60
 
 
 class Entry(NamedTuple):
@@ -111,39 +115,73 @@ def begin(game: Game) -> Episode:
     return Episode(game, game.start())
 
 
-def restore(game: Game, record: dict[str, Any]) -> Episode:
+def restore(game: Game, record: Any) -> Episode:
     """Replay a saved record from the first move, checking each move and the returns.
 
     Raises:
-        ValueError: the record is of another game or of other options, holds an impossible move, or
-            claims returns that its moves do not give.
+        ValueError: the record has not the form of one, is of another game or of other options,
+            holds an impossible move, or claims returns that its moves do not give.
     """
-    if record.get("game") != game.name:
+    check_form(record)
+    if record["game"] != game.name:
         raise ValueError(
-            f"the record is of {record.get('game')!r}, not of {game.name!r}: "
+            f"the record is of {_short(record['game'])}, not of {game.name!r}: "
             "restore it with the game it was played with."
         )
-    played_with = record.get("options")
-    if played_with != _options(game):
+    if record["options"] != _options(game):
         raise ValueError(
-            f"the record was played with options {played_with}, but the game has {_options(game)}: "
-            f"restore it with domain({game.name!r}).make(**record['options'])."
+            f"the record was played with options {_short(record['options'])}, but the game has "
+            f"{_options(game)}: restore it with domain({game.name!r}).make(**record['options'])."
         )
     episode = begin(game)
     for number, (actor, value) in enumerate(record["moves"]):
         if actor != episode.actor:
             raise ValueError(
-                f"move {number} is by {actor}, but it is {episode.actor}'s turn: "
+                f"move {number} is by {_short(actor)}, but it is {episode.actor}'s turn: "
                 "the record was edited, or saved with other game options."
             )
-        episode = episode.play(_from_json(episode, value))
+        try:
+            episode = episode.play(_from_json(episode, value))
+        except ValueError as error:
+            raise ValueError(f"move {number} cannot be played: {error}") from error
     claimed = record.get("returns")
     if claimed is not None and (episode.actor is not None or claimed != list(episode.returns)):
         raise ValueError(
-            f"the record claims returns {claimed}, but its moves give {list(episode.returns)}"
+            f"the record claims returns {_short(claimed)}, but its moves give "
+            f"{list(episode.returns)}"
             f"{'' if episode.actor is None else ' so far, and the episode is not over'}."
         )
     return episode
+
+
+def check_form(record: Any) -> None:
+    """Refuse what `Episode.save` cannot have written, before anything is played.
+
+    >>> check_form({"game": "kuhn_poker", "options": {"hands": 1}})
+    Traceback (most recent call last):
+        ...
+    ValueError: the record has no 'moves'. A record is what Episode.save() returns: a dictionary \
+with game, options and moves, and returns once the episode is over.
+    """
+    form = (
+        "A record is what Episode.save() returns: a dictionary with game, options and moves, "
+        "and returns once the episode is over."
+    )
+    if not isinstance(record, dict):
+        raise ValueError(f"the record is {_short(record)}, which is no dictionary. {form}")
+    for key, kind in (("game", str), ("options", dict), ("moves", list)):
+        if key not in record:
+            raise ValueError(f"the record has no {key!r}. {form}")
+        if not isinstance(record[key], kind):
+            raise ValueError(
+                f"the record's {key} is {_short(record[key])}, not a {kind.__name__}. {form}"
+            )
+    for number, move in enumerate(record["moves"]):
+        if not isinstance(move, list) or len(move) != 2 or type(move[0]) is not int:
+            raise ValueError(
+                f'move {number} is {_short(move)}, but each is a pair like [0, "bet"]: who acts, '
+                "a seat or -1 for chance, and what it did."
+            )
 
 
 def dumps(episode: Episode) -> str:
@@ -165,14 +203,21 @@ def _to_json(move: Move | Forfeit) -> Any:
 def _from_json(episode: Episode, value: Any) -> Move | Forfeit:
     if value == {"forfeit": True}:
         return FORFEIT
-    sought = tuple(value) if isinstance(value, list) else value
     if episode.actor == CHANCE:
         known = tuple(outcome for outcome, _ in episode.game.chance_outcomes(episode.state))
     else:
         known = episode.game.moves
+    sought = tuple(value) if isinstance(value, list) else value
     for move in known:
-        if move == sought:
+        # Python holds True, 1 and 1.0 for equal; JSON does not.
+        if move == sought and json.dumps(move) == json.dumps(value):
             return move
     raise ValueError(
-        f"{value!r} is no move of {episode.game.name} here; expected one of {list(known)}."
+        f"{_short(value)} is no move of {episode.game.name} here; "
+        f"expected one of {_short(list(known))}."
     )
+
+
+def _short(thing: Any) -> str:
+    """``thing`` in a message, however large it is."""
+    return _BRIEFLY.repr(thing)

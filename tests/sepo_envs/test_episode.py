@@ -72,11 +72,56 @@ def test_the_untampered_record_is_accepted():
         ({"moves": [*FINISHED, [0, "bet"]]}, "move 4 is by 0, but it is None's turn"),
         ({"moves": [[-1, 2], [-1, 2]]}, "2 is no move of kuhn_poker here"),
         ({"moves": [*FINISHED[:2], [0, "raise"]]}, "'raise' is no move of kuhn_poker here"),
+        ({"moves": [[-1, True]]}, "move 0 cannot be played: True is no move"),
+        ({"moves": [[-1, 2.0]]}, "move 0 cannot be played: 2.0 is no move"),
+        ({"moves": [[-1, {"card": 2}]]}, "{'card': 2} is no move of kuhn_poker here"),
+        ({"moves": [[-1, "K" * 10_000]]}, "KKK...KKK"),
+        ({"returns": [None, {}]}, "claims returns [None, {}]"),
     ],
 )
 def test_a_tampered_record_is_refused_and_the_error_says_where(changes, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         restore(KuhnPoker(), tampered(**changes))
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (None, "the record is None, which is no dictionary. A record is what Episode.save()"),
+        ([{}], "the record is [{}], which is no dictionary"),
+        ("x" * 10_000, "...xx"),
+        ({}, "the record has no 'game'"),
+        ({"game": "kuhn_poker", "moves": []}, "the record has no 'options'"),
+        ({"game": "kuhn_poker", "options": {}}, "the record has no 'moves'"),
+        (tampered(game=["kuhn_poker"]), "the record's game is ['kuhn_poker'], not a str"),
+        (tampered(options=None), "the record's options is None, not a dict"),
+        (tampered(moves={"0": "bet"}), "the record's moves is {'0': 'bet'}, not a list"),
+        (tampered(moves=[[-1, 2], None]), 'move 1 is None, but each is a pair like [0, "bet"]'),
+        (tampered(moves=[[-1, 2, 0]]), "move 0 is [-1, 2, 0], but each is a pair"),
+        (tampered(moves=[[True, 2]]), "move 0 is [True, 2], but each is a pair"),
+        (tampered(moves=[["0", "bet"]]), "move 0 is ['0', 'bet'], but each is a pair"),
+    ],
+)
+def test_what_is_no_record_at_all_is_refused_in_a_short_message(record, text):
+    with pytest.raises(ValueError, match=re.escape(text)) as caught:
+        restore(KuhnPoker(), record)
+    assert len(str(caught.value)) < 400
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["game", "options", "moves", "returns"]), JSON)
+def test_whatever_stands_in_a_record_the_error_is_a_value_error(key, value):
+    try:
+        restored = restore(KuhnPoker(), tampered(**{key: value}))
+    except ValueError:
+        return
+    assert restored == restore(KuhnPoker(), tampered())
 
 
 def test_nothing_can_be_played_once_the_episode_is_over():
