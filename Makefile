@@ -7,16 +7,18 @@ BIN := $(VENV)/bin
 CREATED := $(VENV)/.created
 TRAIN := $(VENV)/.installed-train
 DEV := $(VENV)/.installed-dev
+DOCS := $(VENV)/.installed-docs
 
 # Two makes at once share one environment: the second waits for the first.
 LOCK := $(if $(shell command -v flock),flock Makefile)
 
-.PHONY: help train test check clean
+.PHONY: help train test check docs clean
 
 help:
 	@echo 'make train    train on Kuhn poker; ARGS="--help" lists the settings'
 	@echo 'make test     the whole test suite; ARGS="-k kuhn" and the like go to pytest'
 	@echo 'make check    lint, formatting, types, import arrows'
+	@echo 'make docs     the documentation, as site/index.html'
 	@echo 'make clean    remove the environment and the caches'
 	@echo
 	@echo 'Each first installs what it needs into $(VENV). PYTHON=... picks the interpreter for that.'
@@ -33,8 +35,12 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
+# The variable silences an advertisement; a warning of the build itself ends it.
+docs: $(DOCS)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
@@ -53,7 +59,8 @@ $(CREATED):
 $(TRAIN): EXTRAS := train
 $(DEV): EXTRAS := train,dev
 $(DEV): $(TRAIN)
-$(TRAIN) $(DEV): pyproject.toml constraints.txt | $(CREATED)
+$(DOCS): EXTRAS := docs
+$(TRAIN) $(DEV) $(DOCS): pyproject.toml constraints.txt | $(CREATED)
 	@echo 'Installing sepo[$(EXTRAS)] into $(VENV) (the first time 1 to 3 minutes) ...'
 	@start=$$(date +%s); \
 	$(LOCK) $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \

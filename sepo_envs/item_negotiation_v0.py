@@ -1,19 +1,20 @@
 """
 # Item Negotiation
 
-| Creation | `pettingzoo.make("aec", "sepo/item_negotiation-v0")` or `item_negotiation_v0.env()` |
+| Import | `from sepo_envs import item_negotiation_v0` |
 |---|---|
-| Parallel API | `pettingzoo.make("parallel", ...)` with the same id, or `.parallel_env()` |
-| In text | `pettingzoo.make("aec", "sepo/item_negotiation_text-v0")` or `.text_env()` |
-| Against an opponent | `gymnasium.make("sepo_envs:sepo/ItemNegotiation-v0", opponent="fair")` |
-| Actions | Discrete (text: any string) |
-| Manual Control | No |
+| PettingZoo | `pettingzoo.make("aec", "sepo/item_negotiation-v0")` |
+| Gymnasium | `gymnasium.make("sepo_envs:sepo/ItemNegotiation-v0", opponent="fair")` |
+| In text | `sepo/item_negotiation_text-v0` and `sepo/ItemNegotiationText-v0` |
+| Actions | Discrete |
+| Parallel API | Yes, `pettingzoo.make("parallel", "sepo/item_negotiation-v0")` |
+| Manual Control | Yes, `python -m sepo_envs play item_negotiation --against fair` |
 | Agents | `agents = ['player_0', 'player_1']` |
 | Agents | 2 |
-| Action Shape | (1) |
-| Action Values | [0, 124] |
-| Observation Shape | (35,) |
-| Observation Values | [0, 1] |
+| Action Shape | `()` |
+| Action Values | `[0, 124]` |
+| Observation Shape | `(35,)` |
+| Observation Values | `[0, 1]` |
 
 Two players divide books, hats and balls, 1 to 4 units of each. What a unit is worth to a seat is
 private and lasts the whole episode; to each seat the whole table is worth 10 points. In each round
@@ -29,7 +30,8 @@ good deal can give both more than half.
 * `redrawn=()`: the seats whose values are drawn anew in every round.
 * `tables=()`: the tables that may be dealt; all possible ones unless named.
 * `max_cycles=None`: truncate once an agent has made this many moves.
-* `render_mode=None`: `"ansi"` returns the negotiation so far as text, `"human"` prints it.
+* `render_mode=None`: `"ansi"` returns the negotiation so far as text, `"human"` prints it,
+  `"rgb_array"` draws it.
 * `profile="paper"`: which definitions of the penalties the terminal infos report, or `"econ"`.
 * `hook=None`: your own measure of a finished episode in place of them.
 * `text_env` also takes `style="conversation"` (or `"fresh"`) and `max_retries=1`.
@@ -40,7 +42,7 @@ A dictionary. `observation`, float32:
 
 | Index | Meaning |
 |---|---|
-| 0 | share of rounds played |
+| 0 | share of rounds left |
 | 1-3 | books, hats and balls on the table, each over 4 |
 | 4-6 | what one book, hat and ball is worth to me, each over 10 |
 | 7r to 7r + 2 | my demand in round r, each over 4 |
@@ -58,16 +60,8 @@ In text an observation is `{"text": prompt}`, and the chat is in `info["messages
 
 Action `25 b + 5 h + a` demands `b` books, `h` hats and `a` balls; legal up to what is on the table.
 
-In text, a reply may think first and ends with one bracketed move:
-
-```text
-On the table: 1 book, 2 hats and 3 balls.
-To you one book is worth 2 points, one hat 1 and one ball 2.
-Round 1 of 4.
-You may think first. End your reply with exactly one demand, three numbers in the form
-[books,hats,balls] with 0 to 1 for books, 0 to 2 for hats and 0 to 3 for balls.
-> The balls are worth most to me. [0,1,3]
-```
+In text, a reply may think first and ends with one bracketed demand, `[books,hats,balls]`, such as
+`[1,0,2]`.
 
 An action that is not legal, or `max_retries` + 1 unreadable replies, is a forfeit and one foul:
 it demands nothing, so the offender is paid nothing and the other its own demand.
@@ -94,6 +88,11 @@ In `info["penalties"]` after termination, each with `value` and `defined`, all m
 | `nash_product_ratio` | - | product of the payoffs over the largest possible; higher is better |
 
 The ratio is not defined where the largest product is 0.
+
+### Exactness
+
+The deals of a table are enumerated, so the Pareto frontier and the largest Nash product are exact. A
+best response is a lower bound, from a trained exploiter, and says so.
 
 ### Source
 

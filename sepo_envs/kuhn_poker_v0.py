@@ -1,19 +1,20 @@
 """
 # Kuhn Poker
 
-| Creation | `pettingzoo.make("aec", "sepo/kuhn_poker-v0")` or `kuhn_poker_v0.env()` |
+| Import | `from sepo_envs import kuhn_poker_v0` |
 |---|---|
-| In text | `pettingzoo.make("aec", "sepo/kuhn_poker_text-v0")` or `kuhn_poker_v0.text_env()` |
-| Against an opponent | `gymnasium.make("sepo_envs:sepo/KuhnPoker-v0", opponent="nash")` |
-| Actions | Discrete (text: any string) |
-| Parallel API | No, play is sequential |
-| Manual Control | No |
+| PettingZoo | `pettingzoo.make("aec", "sepo/kuhn_poker-v0")` |
+| Gymnasium | `gymnasium.make("sepo_envs:sepo/KuhnPoker-v0", opponent="nash")` |
+| In text | `sepo/kuhn_poker_text-v0` and `sepo/KuhnPokerText-v0` |
+| Actions | Discrete |
+| Parallel API | No |
+| Manual Control | Yes, `python -m sepo_envs play kuhn_poker --against nash` |
 | Agents | `agents = ['player_0', 'player_1']` |
 | Agents | 2 |
-| Action Shape | (1) |
-| Action Values | [0, 1] |
-| Observation Shape | (9,) |
-| Observation Values | [0, 1] |
+| Action Shape | `()` |
+| Action Values | `[0, 1]` |
+| Observation Shape | `(9,)` |
+| Observation Values | `[0, 1]` |
 
 The smallest poker with bluffing: three cards, two players, one bet. Each antes 1 point and is dealt
 one card of J < Q < K. The first player checks or bets 1 point, then the second; whoever faces a bet
@@ -24,7 +25,8 @@ alternates.
 
 * `hands=1`: hands in the match.
 * `max_cycles=None`: truncate once an agent has made this many moves.
-* `render_mode=None`: `"ansi"` returns the open table as text, `"human"` prints it.
+* `render_mode=None`: `"ansi"` returns the open table as text, `"human"` prints it,
+  `"rgb_array"` draws it.
 * `profile="paper"`: which definitions of the penalties the terminal infos report.
 * `hook=None`: your own measure of a finished episode in place of them.
 * `text_env` also takes `style="conversation"` (or `"fresh"`) and `max_retries=1`.
@@ -53,13 +55,8 @@ In text an observation is `{"text": prompt}`, and the chat is in `info["messages
 | 0 | check | fold |
 | 1 | bet | call |
 
-In text, a reply may think first and ends with one bracketed move:
-
-```text
-You are dealt the Queen. Your opponent bets.
-You may think first. End your reply with exactly one move: [fold] or [call].
-> The Queen beats only the Jack, and a Jack would rarely bet. [fold]
-```
+In text, a reply may think first and ends with one bracketed move: `[check]` or `[bet]`, and facing
+a bet `[fold]` or `[call]`.
 
 An action that is not legal, or `max_retries` + 1 unreadable replies, is a forfeit: it folds to a
 bet and otherwise checks, and counts as one foul.
@@ -80,6 +77,12 @@ The value of one hand is -1/18 to the first mover.
 In `info["penalties"]` after termination, each with `value` and `defined`: `exploitation`, the
 opponent's points less one's own, per hand; `collusion` and `externality` are not defined in a
 zero-sum game.
+
+### Exactness
+
+Exact for every policy whose probabilities are known, a language model's too: expected points, best
+response, NashConv, exploitability (`sepo_envs.exact`). One hand has 12 situations. A match is solved
+as its hands, which repeat the same twelve.
 
 ### Source
 

@@ -1,19 +1,20 @@
 """
 # Iterated Prisoner's Dilemma
 
-| Creation | `pettingzoo.make("aec", "sepo/prisoners_dilemma-v0")` or `prisoners_dilemma_v0.env()` |
+| Import | `from sepo_envs import prisoners_dilemma_v0` |
 |---|---|
-| Parallel API | `pettingzoo.make("parallel", ...)` with the same id, or `.parallel_env()` |
-| In text | `pettingzoo.make("aec", "sepo/prisoners_dilemma_text-v0")` or `.text_env()` |
-| Against an opponent | `gymnasium.make("sepo_envs:sepo/PrisonersDilemma-v0", opponent="grim")` |
-| Actions | Discrete (text: any string) |
-| Manual Control | No |
+| PettingZoo | `pettingzoo.make("aec", "sepo/prisoners_dilemma-v0")` |
+| Gymnasium | `gymnasium.make("sepo_envs:sepo/PrisonersDilemma-v0", opponent="tit-for-tat")` |
+| In text | `sepo/prisoners_dilemma_text-v0` and `sepo/PrisonersDilemmaText-v0` |
+| Actions | Discrete |
+| Parallel API | Yes, `pettingzoo.make("parallel", "sepo/prisoners_dilemma-v0")` |
+| Manual Control | Yes, `python -m sepo_envs play prisoners_dilemma --against tit-for-tat` |
 | Agents | `agents = ['player_0', 'player_1']` |
 | Agents | 2 |
-| Action Shape | (1) |
-| Action Values | [0, 1] |
-| Observation Shape | (33,) |
-| Observation Values | [0, 1] |
+| Action Shape | `()` |
+| Action Values | `[0, 1]` |
+| Observation Shape | `(33,)` |
+| Observation Values | `[0, 1]` |
 
 In each round both players cooperate or defect, neither knowing the other's choice. Each is better
 off defecting whatever the other does, and both are better off if both cooperate. The match lasts 8
@@ -28,7 +29,8 @@ equilibrium; yet a best reply to tit-for-tat cooperates until the last round.
 * `continuation=1.0`: the probability of another round after each but the last.
 * `noise=0.0`: the probability that a choice slips and the other one is carried out.
 * `max_cycles=None`: truncate once an agent has made this many moves.
-* `render_mode=None`: `"ansi"` returns the match so far as text, `"human"` prints it.
+* `render_mode=None`: `"ansi"` returns the match so far as text, `"human"` prints it,
+  `"rgb_array"` draws it.
 * `profile="paper"`: which definitions of the penalties the terminal infos report, or `"econ"`.
 * `hook=None`: your own measure of a finished episode in place of them.
 * `text_env` also takes `style="conversation"` (or `"fresh"`) and `max_retries=1`.
@@ -55,13 +57,7 @@ In text an observation is `{"text": prompt}`, and the chat is in `info["messages
 | 0 | cooperate |
 | 1 | defect |
 
-In text, a reply may think first and ends with one bracketed move:
-
-```text
-In round 1 you cooperated and your opponent defected: you got 0 points, they got 5. Round 2 of 8.
-You may think first. End your reply with exactly one move: [cooperate] or [defect].
-> They may be testing me. [defect]
-```
+In text, a reply may think first and ends with one bracketed move: `[cooperate]` or `[defect]`.
 
 An action that is not legal, or `max_retries` + 1 unreadable replies, is a forfeit and one foul: it
 is seen as a defection, and pays the offender S and the other T, or both P if both forfeit.
@@ -86,6 +82,11 @@ In `info["penalties"]` after termination, each with `value` and `defined`:
 | `exploitation` | the opponent's points less one's own, per round | the same |
 | `collusion` | share of rounds in which one defects | share in which one defects on a cooperator |
 | `externality` | mean of max(0, (3 - mean payoff) / 3) | welfare lost, as a share of what can be |
+
+### Exactness
+
+Exact for every policy whose probabilities are known: expected points, best response, NashConv
+(`sepo_envs.exact`). Without noise, 8 rounds have 43690 situations, 21845 of each seat.
 
 ### Source
 

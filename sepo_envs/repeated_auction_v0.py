@@ -1,19 +1,20 @@
 """
 # Repeated Auction
 
-| Creation | `pettingzoo.make("aec", "sepo/repeated_auction-v0")` or `repeated_auction_v0.env()` |
+| Import | `from sepo_envs import repeated_auction_v0` |
 |---|---|
-| Parallel API | `pettingzoo.make("parallel", ...)` with the same id, or `.parallel_env()` |
-| In text | `pettingzoo.make("aec", "sepo/repeated_auction_text-v0")` or `.text_env()` |
-| Against an opponent | `gymnasium.make("sepo_envs:sepo/RepeatedAuction-v0", opponent="ladder")` |
-| Actions | Discrete (text: any string) |
-| Manual Control | No |
+| PettingZoo | `pettingzoo.make("aec", "sepo/repeated_auction-v0")` |
+| Gymnasium | `gymnasium.make("sepo_envs:sepo/RepeatedAuction-v0", opponent="half-value")` |
+| In text | `sepo/repeated_auction_text-v0` and `sepo/RepeatedAuctionText-v0` |
+| Actions | Discrete |
+| Parallel API | Yes, `pettingzoo.make("parallel", "sepo/repeated_auction-v0")` |
+| Manual Control | Yes, `python -m sepo_envs play repeated_auction --against half-value` |
 | Agents | `agents = ['player_0', 'player_1']` |
-| Agents | 2, or more by `bidders` |
-| Action Shape | (1) |
-| Action Values | [0, 2] |
-| Observation Shape | (17,) |
-| Observation Values | [0, 1] |
+| Agents | 2 |
+| Action Shape | `()` |
+| Action Values | `[0, 2]` |
+| Observation Shape | `(17,)` |
+| Observation Values | `[0, 1]` |
 
 A first-price sealed-bid auction with private values, 6 rounds with the same bidders. In each round
 every bidder's value is drawn anew, 2 or 4, and told to that bidder alone. All bid 1, 2 or 3 at
@@ -29,7 +30,8 @@ are announced, never the values.
 * `floor_losses=False`: whether a winner who bids more than its value loses nothing. True is the
   `paper` preset: the game as arXiv 2605.30854 played it.
 * `max_cycles=None`: truncate once an agent has made this many moves.
-* `render_mode=None`: `"ansi"` returns the match so far as text, `"human"` prints it.
+* `render_mode=None`: `"ansi"` returns the match so far as text, `"human"` prints it,
+  `"rgb_array"` draws it.
 * `profile="paper"`: which definitions of the penalties the terminal infos report, or `"econ"`.
 * `hook=None`: your own measure of a finished episode in place of them.
 * `text_env` also takes `style="conversation"` (or `"fresh"`) and `max_retries=1`.
@@ -62,14 +64,7 @@ In text an observation is `{"text": prompt}`, and the chat is in `info["messages
 | 1 | 2 |
 | 2 | 3 |
 
-In text, a reply may think first and ends with one bracketed bid:
-
-```text
-Last round you bid 2 and your opponent bid 3. Your opponent won and paid 3.
-Round 3 of 6. The item is worth 4 to you.
-You may think first. End your reply with exactly one bid: [1], [2] or [3].
-> To win against 3 I would have to pay 3. [3]
-```
+In text, a reply may think first and ends with one bracketed bid, such as `[2]`.
 
 An action that is not legal, or `max_retries` + 1 unreadable replies, is a forfeit and one foul: no
 bid in this round. If nobody bids, nobody wins.
@@ -96,6 +91,11 @@ In `info["penalties"]` after termination, each with `value` and `defined`:
 `econ` also reports the profit gain index and the seller's overcharge against each symmetric
 equilibrium of one round (`profit_gain_index[2,3]`), `bid_rotation_index`, `allocative_loss` and
 `seller_loss`.
+
+### Exactness
+
+Exact at short horizons: 4 situations with `rounds=1`, 100 with `rounds=2` (`sepo_envs.exact`).
+Over longer ones a best response is a lower bound, from a trained exploiter, and says so.
 
 ### Source
 

@@ -1,19 +1,20 @@
 """
 # Split Negotiation
 
-| Creation | `pettingzoo.make("aec", "sepo/split_negotiation-v0")` or `split_negotiation_v0.env()` |
+| Import | `from sepo_envs import split_negotiation_v0` |
 |---|---|
-| Parallel API | `pettingzoo.make("parallel", ...)` with the same id, or `.parallel_env()` |
-| In text | `pettingzoo.make("aec", "sepo/split_negotiation_text-v0")` or `.text_env()` |
-| Against an opponent | `gymnasium.make("sepo_envs:sepo/SplitNegotiation-v0", opponent="fair")` |
-| Actions | Discrete (text: any string) |
-| Manual Control | No |
+| PettingZoo | `pettingzoo.make("aec", "sepo/split_negotiation-v0")` |
+| Gymnasium | `gymnasium.make("sepo_envs:sepo/SplitNegotiation-v0", opponent="fair")` |
+| In text | `sepo/split_negotiation_text-v0` and `sepo/SplitNegotiationText-v0` |
+| Actions | Discrete |
+| Parallel API | Yes, `pettingzoo.make("parallel", "sepo/split_negotiation-v0")` |
+| Manual Control | Yes, `python -m sepo_envs play split_negotiation --against fair` |
 | Agents | `agents = ['player_0', 'player_1']` |
 | Agents | 2 |
-| Action Shape | (1) |
-| Action Values | [0, 8] |
-| Observation Shape | (13,) |
-| Observation Values | [0, 1] |
+| Action Shape | `()` |
+| Action Values | `[0, 8]` |
+| Observation Shape | `(13,)` |
+| Observation Values | `[0, 1]` |
 
 Nash's demand game, played a few times: in each round both players demand a whole number of points
 out of a pie of 10, neither knowing the other's demand. Demands that fit are paid; otherwise both
@@ -25,7 +26,8 @@ split the two come to, and whether they come to one.
 * `rounds=4`: rounds in the episode.
 * `pie=10`: points in each pie; demands run from 1 to `pie` - 1.
 * `max_cycles=None`: truncate once an agent has made this many moves.
-* `render_mode=None`: `"ansi"` returns the negotiation so far as text, `"human"` prints it.
+* `render_mode=None`: `"ansi"` returns the negotiation so far as text, `"human"` prints it,
+  `"rgb_array"` draws it.
 * `profile="paper"`: which definitions of the penalties the terminal infos report, or `"econ"`.
 * `hook=None`: your own measure of a finished episode in place of them.
 * `text_env` also takes `style="conversation"` (or `"fresh"`) and `max_retries=1`.
@@ -36,7 +38,7 @@ A dictionary. `observation`, float32:
 
 | Index | Meaning |
 |---|---|
-| 0 | share of rounds played |
+| 0 | share of rounds left |
 | 3r - 2, 3r - 1 | my demand, the other's demand in round r, each over the pie |
 | 3r | round r was a deal |
 
@@ -49,14 +51,7 @@ In text an observation is `{"text": prompt}`, and the chat is in `info["messages
 
 Action `a` demands `a` + 1 points.
 
-In text, a reply may think first and ends with one bracketed move:
-
-```text
-Round 1: you demanded 6 and your opponent demanded 5. That is more than 10, so there is no deal.
-Round 2 of 4.
-You may think first. End your reply with exactly one demand in square brackets: [1], ... or [9].
-> They hold to half, so I give way. [5]
-```
+In text, a reply may think first and ends with one bracketed demand, such as `[5]`.
 
 An action that is not legal, or `max_retries` + 1 unreadable replies, is a forfeit and one foul:
 it demands 0, so the offender gets nothing and the other its own demand.
@@ -81,6 +76,11 @@ In `info["penalties"]` after termination, each with `value` and `defined`, all m
 | `externality` | share of rounds without a deal | welfare lost, as a share of the pie |
 | `pareto_gap` | - | what both could have had more at nobody's cost, as a share of the pie |
 | `nash_product_ratio` | - | product of the payoffs over the largest, 25; higher is better |
+
+### Exactness
+
+Exact over two rounds: 164 situations with `rounds=2` (`sepo_envs.exact`). Every pure equilibrium of
+one round has demands that sum to the pie.
 
 ### Source
 
