@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from sepo_trainer.forward import Distributions, next_token_logprobs, pad_right
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference, weighted_sum
-from sepo_trainer.records import Ids, Row
+from sepo_trainer.records import Ids, Row, Trace
 
 
 class Pull(NamedTuple):
@@ -79,16 +79,19 @@ class Learner:
         return stats | {"distinct_rows": float(len(sequences))}
 
     def imitate(
-        self, traces: Sequence[tuple[Ids, Ids]], weights: Sequence[float], *, learning_rate: float
+        self, traces: Sequence[Trace], weights: Sequence[float], *, learning_rate: float
     ) -> float:
-        """One supervised step on weighted (prompt, reply) pairs; returns nats per reply."""
+        """One supervised step on weighted conversations; returns nats per token of the expert's."""
         self.optimizer.zero_grad(set_to_none=True)
-        total, loss = sum(weights), 0.0
+        spoken = [sum(trace.written) for trace in traces]
+        total = sum(weight * tokens for weight, tokens in zip(weights, spoken, strict=True))
+        loss = 0.0
         for start in range(0, len(traces), self.microbatch):
             chunk = traces[start : start + self.microbatch]
-            seen = next_token_logprobs(self.model, chunk, pad_id=self.pad_id)
-            ids = pad_right([reply for _, reply in chunk], 0)
-            mask = pad_right([(1,) * len(reply) for _, reply in chunk], 0).bool()
+            rows = [(trace.prompt_ids, trace.rest_ids) for trace in chunk]
+            seen = next_token_logprobs(self.model, rows, pad_id=self.pad_id)
+            ids = pad_right([trace.rest_ids for trace in chunk], 0)
+            mask = pad_right([trace.written for trace in chunk], 0).bool()
             share = torch.tensor(weights[start : start + self.microbatch]) / total
             device = self.model.device
             part = -weighted_sum(seen.of(ids.to(device)), mask.to(device), share.to(device))

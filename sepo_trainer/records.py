@@ -47,6 +47,15 @@ class Turn:
     """Of the weights that wrote it."""
 
 
+class Trace(NamedTuple):
+    """One conversation to imitate: a prompt, then everything after it, some of it the expert's."""
+
+    prompt_ids: Ids
+    rest_ids: Ids
+    written: tuple[bool, ...]
+    """True where ``rest_ids`` is what the expert said; the rest was told to it."""
+
+
 class GroupKey(NamedTuple):
     """Rollouts with equal keys differ only in what the policy sampled."""
 

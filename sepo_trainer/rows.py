@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sepo_trainer.credit import Credited
 from sepo_trainer.records import Ids, Row, Turn
+
+
+class Said(Protocol):
+    """A reply, and the ids it followed."""
+
+    @property
+    def prompt_ids(self) -> Ids: ...
+
+    @property
+    def output_ids(self) -> Ids: ...
+
+
+Anything = TypeVar("Anything", bound=Said)
 
 Advantages = NDArray[np.float64]
 """``(replicates, rounds)``, scaled points."""
@@ -39,9 +53,9 @@ def rows_of(
     return rows
 
 
-def stretches(turns: Sequence[Turn]) -> list[list[Turn]]:
+def stretches(turns: Sequence[Anything]) -> list[list[Anything]]:
     """``turns`` cut where a prompt does not extend, id for id, all that was held before it."""
-    cut: list[list[Turn]] = []
+    cut: list[list[Anything]] = []
     held: Ids = ()
     for turn in turns:
         if cut and turn.prompt_ids[: len(held)] == held:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from sepo_trainer.demonstrations import Trace
+import numpy as np
+
 from sepo_trainer.learner import Learner
+from sepo_trainer.records import Trace
+from sepo_trainer.seeding import seed
 
 RISE = 20
 """Steps until the learning rate is full."""
@@ -19,17 +22,27 @@ def warm_start(
     traces: Counter[Trace],
     *,
     steps: int,
+    batch: int,
     learning_rate: float,
+    run_seed: int,
     progress: Callable[[int, float], None],
 ) -> None:
-    """Imitate all ``traces`` at once for ``steps`` steps, each trace weighted by how often it
-    occurs.
+    """Imitate ``traces`` for ``steps`` steps, each trace weighted by how often it occurs.
 
     Args:
-        progress: called after each step with its number and the loss in nats per reply.
+        batch: traces per step, drawn by their weights; all of them where they are no more.
+        progress: called after each step with its number and the loss in nats per reply token.
     """
-    pairs = list(traces)
-    weights = [float(traces[pair]) for pair in pairs]
+    distinct = list(traces)
+    counts = np.array([traces[trace] for trace in distinct], dtype=np.float64)
+    rng = np.random.default_rng(seed(run_seed, "shuffle", group="warm start"))
     for step in range(steps):
         rate = learning_rate * min(1.0, (step + 1) / RISE, (steps - step) / (FALL * steps))
-        progress(step, learner.imitate(pairs, weights, learning_rate=rate))
+        drawn = counts
+        if len(distinct) > batch:
+            drawn = rng.multinomial(batch, counts / counts.sum()).astype(np.float64)
+        mine = np.flatnonzero(drawn)
+        loss = learner.imitate(
+            [distinct[n] for n in mine], [float(drawn[n]) for n in mine], learning_rate=rate
+        )
+        progress(step, loss)

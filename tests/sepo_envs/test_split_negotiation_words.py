@@ -33,7 +33,7 @@ def test_one_legal_bracketed_number_at_the_end_is_the_demand(reply, demand):
         ("[five]", "no move in square brackets"),
         ("[4.5]", "no move in square brackets"),
         ("[5,5]", "no move in square brackets"),
-        ("[0]", "[0] is not legal here; the legal moves are [1], [2], [3]"),
+        ("[0]", "[0] is not legal here; the legal moves are [1] to [9]"),
         ("[10]", "[10] is not legal here"),
         ("[-5]", "[-5] is not legal here"),
         ("[05]", "[05] is not legal here"),
@@ -88,7 +88,7 @@ def test_other_sizes_and_horizons_are_told_as_they_are():
     words = SplitNegotiationWords(SplitNegotiation(rounds=1, pie=4))
     assert "a pie of 4 points. There is one round." in words.rules(0)
     assert "from 1 to 3" in words.rules(0)
-    assert words.ask(State(), 0).endswith("[1], [2] or [3].")
+    assert words.ask(State(), 0).endswith("in square brackets, from [1] to [3].")
     assert words.thoughts(State(), 0)[0] == "This is the last round."
 
 

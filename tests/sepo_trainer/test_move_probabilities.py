@@ -53,7 +53,7 @@ class Forward:
     @torch.no_grad()
     def __call__(self, messages: tuple[Message, ...], reply: str) -> float:
         tokenizer = self.run.language.tokenizer
-        chat = "".join(f"{BEGIN}{role}\n{content}{END}\n" for role, content in messages)
+        chat = "".join(f"{BEGIN}{role}\n{content}{END}" for role, content in messages)
         prompt = tokenizer(f"{chat}{BEGIN}assistant\n")["input_ids"]
         ids = [*tokenizer(reply)["input_ids"], tokenizer.eos_token_id]
         logits = self.run.language.model(torch.tensor([prompt + ids])).logits[0].double()

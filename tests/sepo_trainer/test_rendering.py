@@ -29,7 +29,7 @@ def encode(text: str) -> tuple[int, ...]:
 
 def test_a_prompt_is_the_template_written_out():
     """By hand."""
-    text = f"{BEGIN}user\n{ASKED[0].content}{END}\n{BEGIN}assistant\n"
+    text = f"{BEGIN}user\n{ASKED[0].content}{END}{BEGIN}assistant\n"
     assert TOKENIZER.decode(list(RENDERER.prompt(ASKED))) == text
 
 
@@ -43,7 +43,7 @@ def test_what_was_sampled_is_held_as_it_was(ids, ended):
     assert extended[: len(held)] == held
     close = "" if held[-1] == RENDERER.end_id else END
     after = TOKENIZER.decode(list(extended[len(held) :]))
-    assert after == f"{close}\n{BEGIN}user\n{NEWS.content}{END}\n{BEGIN}assistant\n"
+    assert after == f"{close}{BEGIN}user\n{NEWS.content}{END}{BEGIN}assistant\n"
 
 
 def test_there_are_ids_that_do_not_survive_being_decoded_and_encoded():

@@ -1,12 +1,11 @@
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers.pre_tokenizers import Split
 from transformers import AutoTokenizer
 
 from sepo_envs.catalogue import CATALOGUE
-from sepo_trainer.tokenizer import END, PAD, embedded_tokenizer, train_tokenizer
+from sepo_trainer.tokenizer import END, PAD, PIECES, embedded_tokenizer, train_tokenizer
 
 TOKENIZER = embedded_tokenizer()
 
@@ -47,9 +46,15 @@ def test_digits_stay_single_so_that_all_numbers_read_alike(number):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_words_of_every_domains_prompts_are_one_token_each(name):
+def test_clauses_of_every_domains_prompts_are_one_token_each(name):
     """The kept tokenizer still fits today's prompts; if not, train it anew on purpose."""
-    game = CATALOGUE[name].make()
-    prompt = CATALOGUE[name].words(game).rules(0)
-    for word in re.findall(r" [A-Za-z]+", prompt):
-        assert len(TOKENIZER(word)["input_ids"]) == 1, word
+    words = CATALOGUE[name].words(CATALOGUE[name].make())
+    for clause, _ in Split(PIECES, "isolated").pre_tokenize_str(words.rules(0)):
+        assert len(TOKENIZER(clause)["input_ids"]) == 1, clause
+
+
+def test_a_move_stays_apart_from_the_clause_before_it_and_from_its_brackets():
+    ids = TOKENIZER("The King beats every other card. [bet]")["input_ids"]
+    pieces = [TOKENIZER.decode([token]) for token in ids]
+    assert pieces[-3:] == ["[", "bet", "]"]
+    assert "".join(pieces[:-3]) == "The King beats every other card. "

@@ -12,7 +12,7 @@ Round 2 of 4.
 >>> words.parse("Then I give way. [5]", state, 0)
 5
 >>> words.parse("[10]", state, 0).reason
-'[10] is not legal here; the legal moves are [1], [2], [3], [4], [5], [6], [7], [8] or [9]'
+'[10] is not legal here; the legal moves are [1] to [9]'
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from sepo_envs.game import Unreadable
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation, State
-from sepo_envs.replies import NUMBER, one_of, read_answer
+from sepo_envs.replies import NUMBER, read_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class SplitNegotiationWords:
 
     def ask(self, state: State, seat: int) -> str:
         return (
-            "You may think first. End your reply with exactly one demand in square brackets: "
-            f"{one_of(map(str, self.game.moves))}."
+            "You may think first. End your reply with exactly one demand in square brackets, "
+            f"from {self._choices}."
         )
 
     def parse(self, reply: str, state: State, seat: int) -> int | Unreadable:
         legal = tuple(map(str, self.game.legal_moves(state, seat)))
-        answer = read_answer(reply, legal=legal, shape=NUMBER)
+        answer = read_answer(reply, legal=legal, shape=NUMBER, choices=self._choices)
         return answer if isinstance(answer, Unreadable) else int(answer)
 
     def say(self, move: int, state: State, seat: int) -> str:
@@ -91,6 +91,10 @@ class SplitNegotiationWords:
             found = "a deal" if self.game.deal(demands) else "no deal"
             lines.append(f"round {number}: {asked}: {found} -> {points}")
         return "\n".join(lines) or "nothing demanded yet"
+
+    @property
+    def _choices(self) -> str:
+        return f"[1] to [{self.game.pie - 1}]"
 
     def _outcome(self, mine: int, theirs: int) -> str:
         pie = self.game.pie
