@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 
 from sepo_envs.episode import Episode, begin
 from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import Move
 from sepo_envs.protocol import Style, Talk
 from sepo_trainer.forward import next_token_logprobs
@@ -61,6 +62,7 @@ class ActionTableReader:
     def __init__(
         self,
         stage: Stage,
+        tree: GameTree,
         renderer: Renderer,
         *,
         style: Style,
@@ -68,10 +70,10 @@ class ActionTableReader:
         max_new_tokens: int | None = None,
     ) -> None:
         self._temperature = temperature
-        self._tree = stage.tree
+        self._tree = tree
         self._contexts: list[_Context] = []
-        for situation in stage.tree.situations:
-            self._add_contexts(stage, renderer, style, stage.tree.example(situation), situation)
+        for situation in tree.situations:
+            self._add_contexts(stage, renderer, style, tree.example(situation), situation)
         self._rows = [
             (context.prompt, candidate.ids)
             for context in self._contexts
@@ -131,7 +133,7 @@ class ActionTableReader:
     ) -> None:
         seat = target.actor
         assert seat is not None
-        episode = begin(stage.tree.game)
+        episode = begin(self._tree.game)
         talks: list[tuple[Talk, Ids, tuple[int, int] | None]] = [
             (Talk(stage.words, seat, style), (), None)
         ]
@@ -141,7 +143,7 @@ class ActionTableReader:
                 episode = episode.play(move)
                 continue
             asked = []
-            here = stage.tree.game.observe(episode.state, seat).situation
+            here = self._tree.game.observe(episode.state, seat).situation
             for talk, held, origin in talks:
                 heard = talk.hear(episode)
                 prompt = renderer.extend(held, heard.messages) if held else None
@@ -167,7 +169,7 @@ class ActionTableReader:
     def _candidates(
         stage: Stage, renderer: Renderer, episode: Episode, seat: int
     ) -> tuple[_Candidate, ...]:
-        game, words = stage.tree.game, stage.words
+        game, words = self._tree.game, stage.words
         found = []
         for move in game.legal_moves(episode.state, seat):
             bare = words.say(move, episode.state, seat)

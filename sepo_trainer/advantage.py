@@ -29,6 +29,15 @@ def rewards_to_go(rewards: Floats) -> Floats:
     return rewards[:, ::-1].cumsum(1)[:, ::-1]
 
 
+def whole_episode(rewards: Floats) -> Floats:
+    """What the whole episode earned, at each of its rounds alike: no round is told apart.
+
+    >>> whole_episode(np.array([[1.0, 2.0, 3.0]])).tolist()
+    [[6.0, 6.0, 6.0]]
+    """
+    return np.repeat(rewards.sum(1, keepdims=True), rewards.shape[1], axis=1)
+
+
 def centered(returns: Floats) -> Floats:
     """Each return less the mean of the *other* replicates (leave-one-out, RLOO).
 

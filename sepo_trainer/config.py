@@ -62,6 +62,10 @@ class WarmStartConfig(_Section):
     """Supervised steps on expert traces before any game is played; 0 leaves the model as it is."""
     episodes: Positive = 10_000
     """Episodes that the demonstrators play to write the traces."""
+    thoughts: bool = True
+    """Demonstrators may say a reason before the move, which the policy then learns to do as well."""
+    batch: Positive = 256
+    """Most distinct conversations (with fresh prompts: decisions) in one supervised step."""
     learning_rate: NotNegative = 3e-3
     """Peak; it rises over 20 steps and falls to 0 over the last 30 %."""
 
@@ -127,8 +131,10 @@ class LearningConfig(_Section):
     """How far a token's probability ratio may move in one iteration."""
     epochs: Positive = 1
     """Updates per batch of episodes."""
+    credit: Literal["turn", "episode"] = "turn"
+    """A reply is credited with the rounds from its own onwards, or with the whole episode."""
     entropy: NotNegative = 0.0
-    """Bonus per nat of entropy on the move's tokens."""
+    """Bonus per nat of entropy on the move's tokens, falling in a line to 0 at the end."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     """Largest norm of the gradient."""
     microbatch: Positive = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isnan
 from typing import Any
 
 from sepo_envs.exact.action_table import ActionTable
@@ -31,14 +32,18 @@ def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
         "sampled_tokens": sum(tokens),
         "foul_rate": sum(rollout.fouls for rollout in rollouts) / max(1, decisions),
         **step.stats,
-        "table": table_json(step.table),
+        **_table(step.table),
     }
 
 
 def result_record(
-    config: RunConfig, table: ActionTable, scores: Scores, stage: Stage, seconds: float
+    config: RunConfig,
+    table: ActionTable | None,
+    scores: Scores,
+    stage: Stage,
+    seconds: float,
 ) -> dict[str, Any]:
-    """The last policy of a finished run, exactly; ``seconds`` are those of its timings, summed."""
+    """The last policy of a finished run; ``seconds`` are those of its timings, summed."""
     return {
         "domain": stage.domain.name,
         "seed": config.seed,
@@ -47,7 +52,7 @@ def result_record(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         **_scores(table, scores),
-        "table": table_json(table),
+        **_table(table),
     }
 
 
@@ -78,14 +83,25 @@ def transcript(groups: Sequence[Group]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _scores(table: ActionTable, scores: Scores) -> dict[str, Any]:
+def _scores(table: ActionTable | None, scores: Scores) -> dict[str, Any]:
+    exact: dict[str, float] = {}
+    if table is not None and scores.exploitability is not None:
+        exact = {
+            "exploitability": scores.exploitability.value,
+            "exploitability_low": scores.exploitability.low,
+            "exploitability_high": scores.exploitability.high,
+            "uncovered": table.most_uncovered,
+        }
+    harms = {"c": scores.c, "x": scores.x}
     return {
-        "exploitability": scores.exploitability.value,
-        "exploitability_low": scores.exploitability.low,
-        "exploitability_high": scores.exploitability.high,
-        "uncovered": table.most_uncovered,
+        **exact,
         "u": scores.u,
         "e": scores.e,
+        **{name: value for name, value in harms.items() if not isnan(value)},
         "objective": scores.objective,
         "payoff_against": {name: result.payoff for name, result in scores.against.items()},
     }
+
+
+def _table(table: ActionTable | None) -> dict[str, Any]:
+    return {} if table is None else {"table": table_json(table)}

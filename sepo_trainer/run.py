@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,12 +26,15 @@ from sepo_trainer.learner import Learner, Pull, frozen_copy
 from sepo_trainer.model import LanguageModel, load, tiny
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.samplers.transformers import TransformersSampler
+from sepo_trainer.scores import Scores, score
 from sepo_trainer.stage import Stage, set_stage
 
 BETAS = (0.9, 0.999)
 """Adam's. The second is long on purpose: on a nearly deterministic policy a short one forgets how
 large gradients can be, and one rare episode then throws the weights."""
 WARM_BETAS = (0.9, 0.95)
+MARGIN_DECAY = 0.8
+"""Of the running mean that says whether an opponent exploits the policy."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,27 @@ class Progress:
     """Running means of `advantage = "rae"`."""
     past_responses: list[ActionTable] = field(default_factory=list)
     """Best responses met so far, for the averaged exploiter."""
+    margins: dict[str, float] = field(default_factory=dict)
+    """Running means of what each opponent earned beyond the policy, where that is known by play."""
+
+    def notice(self, scores: Scores) -> None:
+        """Take the margins of an iteration into the running means."""
+        for name, found in scores.against.items():
+            before = self.margins.get(name, found.margin)
+            self.margins[name] = MARGIN_DECAY * before + (1 - MARGIN_DECAY) * found.margin
+
+
+class Reading(NamedTuple):
+    """What is known of the policy before an iteration is played."""
+
+    opponents: dict[str, tuple[Opponent, ...]]
+    """The pools that are trained on, as they meet this policy."""
+    gates: dict[str, float]
+    """By opponent, 1 where it earns more than the policy in expectation, else 0. None of it comes
+    from the episodes that it gates, which would bias the gradient."""
+    table: ActionTable | None
+    scores: Scores | None
+    """Exact ones; None where only play can tell."""
 
 
 @dataclass(slots=True)
@@ -53,7 +77,8 @@ class Run:
     stage: Stage
     language: LanguageModel
     renderer: Renderer
-    reader: ActionTableReader
+    reader: ActionTableReader | None
+    """None where the game's tree is too large to be read out."""
     sampler: TransformersSampler
     learner: Learner
     arena: Arena
@@ -64,11 +89,28 @@ class Run:
     def pad_id(self) -> int:
         return self.learner.pad_id
 
-    def table(self) -> ActionTable:
-        """The policy's action table as it stands."""
+    def table(self) -> ActionTable | None:
+        """The policy's action table as it stands; None where it cannot be read out."""
+        if self.reader is None:
+            return None
         return self.reader.read(self.language.model, pad_id=self.pad_id)
 
-    def opponents(self, table: ActionTable) -> dict[str, tuple[Opponent, ...]]:
+    def read(self) -> Reading:
+        """What can be known of the policy before it plays."""
+        table = self.table()
+        opponents = self.opponents(table)
+        if table is None or self.stage.tree is None:
+            # An opponent not met yet is taken to exploit the policy: that is what its pool is for.
+            gates = {
+                opponent.name: float(self.progress.margins.get(opponent.name, 1.0) > 0)
+                for opponent in opponents.get("exploit", ())
+            }
+            return Reading(opponents, gates, None, None)
+        scores = score(self.stage.tree, table, opponents, self.weights)
+        gates = {name: float(result.margin > 0) for name, result in scores.against.items()}
+        return Reading(opponents, gates, table, scores)
+
+    def opponents(self, table: ActionTable | None) -> dict[str, tuple[Opponent, ...]]:
         """The pools that are trained on, the adaptive exploiter worked out against ``table``."""
         kind = self.config.objective.exploiter
         pools: dict[str, tuple[Opponent, ...]] = {}
@@ -79,18 +121,26 @@ class Run:
             fixed = [member for member in members if isinstance(member, Opponent)]
             adaptive = [member for member in members if isinstance(member, Adaptive)]
             met = [
-                exploiter for member in adaptive for exploiter in self._meet(member, table, kind)
+                exploiter
+                for member in adaptive
+                if table is not None
+                for exploiter in self._meet(member, table, kind)
             ]
             pools[name] = (*fixed, *met)
         return pools
 
-    def remember(self, table: ActionTable) -> None:
+    def remember(self, table: ActionTable | None) -> None:
         """Keep the best response to ``table``, if the exploiter is the average of all of them."""
-        if self.config.objective.exploiter == "average":
+        if self.config.objective.exploiter == "average" and table and self.stage.tree:
             self.progress.past_responses.append(every_seat(self.stage.tree, table))
 
     def _meet(self, member: Adaptive, table: ActionTable, kind: str) -> list[Opponent]:
         tree = self.stage.tree
+        if tree is None:
+            raise ValueError(
+                f"opponent {member.name!r} of {self.stage.domain.name} adapts to the policy, which "
+                "cannot be read out in so large a game. Put a fixed opponent in its place."
+            )
         if kind == "best_response":
             return [member.against(tree, table)]
         if kind == "quantal":
@@ -109,14 +159,12 @@ class Run:
         done = iteration / max(1, settings.iterations - 1)
         return settings.learning_rate * (1 - done * (1 - settings.final_rate))
 
-    @property
-    def pull(self) -> Pull:
-        reference = self.config.reference
+    def pull(self, iteration: int) -> Pull:
+        """What the update of ``iteration`` is weighed by; the entropy bonus falls to 0 in a line."""
+        reference, learning = self.config.reference, self.config.learning
+        left = 1 - iteration / max(1, learning.iterations - 1)
         return Pull(
-            self.config.learning.clip,
-            reference.kl_talk,
-            reference.kl_move,
-            self.config.learning.entropy,
+            learning.clip, reference.kl_talk, reference.kl_move, learning.entropy * left
         )
 
     def begin_learning(self) -> None:
@@ -138,6 +186,7 @@ class Run:
             "weights": asdict(self.weights),
             "baselines": self.progress.baselines,
             "past_responses": [_to_json(table) for table in self.progress.past_responses],
+            "margins": self.progress.margins,
         }
         return Checkpoint(self.progress.iteration, tensors, state)
 
@@ -157,11 +206,12 @@ class Run:
             saved.iteration,
             dict(saved.state["baselines"]),
             [self._from_json(rows) for rows in saved.state["past_responses"]],
+            dict(saved.state["margins"]),
         )
         self.sampler.publish(saved.iteration)
 
     def _from_json(self, rows: Mapping[str, Mapping[str, float]]) -> ActionTable:
-        moves = {str(move): move for move in self.stage.tree.game.moves}
+        moves = {str(move): move for move in self.stage.game.moves}
         return ActionTable(
             {key: {moves[name]: p for name, p in row.items()} for key, row in rows.items()}
         )
@@ -189,8 +239,11 @@ def put_together(config: RunConfig) -> Run:
         stage=stage,
         language=language,
         renderer=renderer,
-        reader=ActionTableReader(
+        reader=None
+        if stage.tree is None
+        else ActionTableReader(
             stage,
+            stage.tree,
             renderer,
             style=rollout.style,
             temperature=rollout.temperature,

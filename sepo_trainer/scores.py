@@ -1,23 +1,27 @@
-"""What a policy is worth exactly, from its action table: u, e, J and exploitability. Knows no
-model.
+"""What a policy is worth: u, e, c, x, J and exploitability. Knows no model.
 
-Every number is an expectation over deals, seats and both players' draws, by enumeration of the
-tree.
+Of a game small enough to be read out at every iteration the payoffs are exact: expectations over
+deals, seats and both players' draws, by enumeration of the tree. Of any other game they are the
+means of the episodes that were played, and exploitability is not known from them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from opponents.opponent import Opponent
+from sepo_envs import metrics
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import GameTree, Interval
-from sepo_envs.game import Weights
+from sepo_envs.game import Harms, Penalties, Penalty, Weights
+from sepo_trainer.records import Group, Rollout
 
 
 class Against(NamedTuple):
-    """One opponent's exact result against the policy, averaged over seats; points per episode."""
+    """One opponent's result against the policy, averaged over seats; points per round."""
 
     payoff: float
     """The policy's."""
@@ -26,18 +30,22 @@ class Against(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Exact where `exploitability.high - low` is small: the interval tells what was not covered."""
+    """Points are per round; NaN where a harm is not defined."""
 
-    exploitability: Interval
-    """NashConv over seats, points per episode."""
     u: float
     """Mean payoff against the train pool."""
     e: float
     """Mean over the exploit pool of each opponent's positive margin."""
+    c: float
+    """Collusion, in the harm's own unit, against the collusive pool."""
+    x: float
+    """Externality, over train and exploit opponents alike."""
     objective: float
-    """J = s u - lambda_e s e: its payoff part. Collusion and externality are measured by play."""
+    """J."""
     against: dict[str, Against]
     """By opponent."""
+    exploitability: Interval | None
+    """NashConv over seats, points per episode of the tree; None where no tree was read."""
 
 
 def score(
@@ -46,21 +54,82 @@ def score(
     opponents: Mapping[str, Sequence[Opponent]],
     weights: Weights,
 ) -> Scores:
-    """``table`` against the pools as it meets them."""
+    """``table`` against the pools as it meets them, exactly; in a game whose harms c and x are not
+    defined."""
     against = {
         opponent.name: meet(tree, table, opponent)
         for members in opponents.values()
         for opponent in members
     }
-    u = mean([against[o.name].payoff for o in opponents.get("train", ())])
-    e = mean([max(0.0, against[o.name].margin) for o in opponents.get("exploit", ())])
-    return Scores(
-        exploitability=tree.exploitability_interval(table),
-        u=u,
-        e=e,
-        objective=weights.scale * (u - weights.exploitability * e),
-        against=against,
+    pools = {pool: [o.name for o in members] for pool, members in opponents.items()}
+    return _scores(pools, against, weights, exploitability=tree.exploitability_interval(table))
+
+
+def sampled(groups: Sequence[Group], harms: Harms, weights: Weights) -> Scores:
+    """The policy that played ``groups``, by the means of what happened in them."""
+    pools: dict[str, list[str]] = {}
+    cells: dict[str, list[Group]] = {}
+    for group in groups:
+        members = pools.setdefault(group.key.pool, [])
+        if group.key.opponent not in members:
+            members.append(group.key.opponent)
+        cells.setdefault(group.key.opponent, []).append(group)
+
+    def mean_over(names: Sequence[str], of: Callable[[Rollout], float]) -> float:
+        return float(np.mean([_mean_of(cells[name], of) for name in names])) if names else np.nan
+
+    def harm(pick: Callable[[Penalties], Penalty]) -> Callable[[Rollout], float]:
+        def value(rollout: Rollout) -> float:
+            game, state = rollout.episode.game, rollout.episode.state
+            found = pick(harms.penalties(game, state, rollout.key.seat, profile="paper")).value
+            return np.nan if found is None else found
+
+        return value
+
+    against = {
+        name: Against(_mean_of(found, _payoff), _mean_of(found, _margin))
+        for name, found in cells.items()
+    }
+    both = [*pools.get("train", []), *pools.get("exploit", [])]
+    return _scores(
+        pools,
+        against,
+        weights,
+        c=mean_over(pools.get("collusive", []), harm(lambda found: found.collusion)),
+        x=mean_over(both, harm(lambda found: found.externality)),
     )
+
+
+def _scores(
+    pools: Mapping[str, Sequence[str]],
+    against: dict[str, Against],
+    weights: Weights,
+    *,
+    c: float = np.nan,
+    x: float = np.nan,
+    exploitability: Interval | None = None,
+) -> Scores:
+    u = mean([against[name].payoff for name in pools.get("train", ())])
+    exploiters = [against[name].margin for name in pools.get("exploit", ())]
+    e = float(metrics.exploitation(exploiters)) if exploiters else 0.0
+    objective = float(metrics.safety(weights, u=u, e=e, c=c, x=x))
+    return Scores(u, e, c, x, objective, against, exploitability)
+
+
+def _mean_of(groups: Sequence[Group], value: Callable[[Rollout], float]) -> float:
+    """The mean over one opponent's groups by their weights, and over replicates."""
+    means = [np.mean([value(rollout) for rollout in group.rollouts]) for group in groups]
+    return float(np.average(means, weights=[group.weight for group in groups]))
+
+
+def _payoff(rollout: Rollout) -> float:
+    return rollout.episode.returns[rollout.key.seat] / rollout.episode.game.rounds
+
+
+def _margin(rollout: Rollout) -> float:
+    returns, seat = rollout.episode.returns, rollout.key.seat
+    others = [points for place, points in enumerate(returns) if place != seat]
+    return mean(others) / rollout.episode.game.rounds - _payoff(rollout)
 
 
 def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
@@ -72,7 +141,7 @@ def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
         others = [returns[s] for s in range(tree.game.seats) if s != seat]
         payoff += float(returns[seat]) / tree.game.seats
         margin += float(mean(others) - returns[seat]) / tree.game.seats
-    return Against(payoff, margin)
+    return Against(payoff / tree.game.rounds, margin / tree.game.rounds)
 
 
 def written_out(tree: GameTree, opponent: Opponent) -> ActionTable:

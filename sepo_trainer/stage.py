@@ -11,8 +11,8 @@ from sepo_envs.catalogue import Domain, domain
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import Game, Words
 
-MOST_SITUATIONS = 2_000
-"""Of a game whose policy is read out at every iteration."""
+MOST_NODES = 2_000
+"""Of the tree of a game whose policy is read out at every iteration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Stage:
     domain: Domain
     game: Game
     words: Words
-    tree: GameTree
-    """Of the domain's default rules: one hand, where the game is a match of several."""
+    tree: GameTree | None
+    """Of the domain's default rules: one hand, where the game is a match of several. None where it
+    would be too large to be read out at every iteration; a policy is then measured by play."""
     pools: dict[str, Pool]
     demonstrators: tuple[tuple[Opponent, float], ...]
 
@@ -40,25 +41,17 @@ def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
     except TypeError as error:
         known = ", ".join(found.make.__dataclass_fields__)  # type: ignore[attr-defined]
         raise ValueError(f"game.options: {error}. {found.title} has: {known}.") from error
-    try:
-        tree = GameTree(found.make())
-    except ValueError as error:
-        raise ValueError(
-            f"{name} cannot be trained yet: a policy is scored on the whole tree, and {error} "
-            "Train kuhn_poker, or play this game through its environments."
-        ) from error
-    if len(tree.situations) > MOST_SITUATIONS:
-        raise ValueError(
-            f"{name} cannot be trained yet: a policy is scored by reading every reply in each "
-            f"of its {len(tree.situations):,} situations, and {MOST_SITUATIONS:,} is the most. "
-            "Train kuhn_poker, or play this game through its environments."
-        )
     library = import_module(f"opponents.{name}")
     return Stage(
         found,
         game,
         found.words(game),
-        tree,
+        _tree(found),
         library.POOLS,
         library.DEMONSTRATORS,
     )
+
+
+def _tree(found: Domain) -> GameTree | None:
+    # Beyond zero-sum games J has harms that the tree does not know.
+    return GameTree(found.make(), most_nodes=MOST_NODES) if found.zero_sum else None
