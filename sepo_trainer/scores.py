@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from opponents.opponent import Opponent
-from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.exact.tree import GameTree, Interval
+from sepo_envs.exact import ActionTable, Certified, GameTree
 from sepo_envs.game import Weights
 
 
@@ -28,7 +27,7 @@ class Against(NamedTuple):
 class Scores(NamedTuple):
     """Exact where `exploitability.high - low` is small: the interval tells what was not covered."""
 
-    exploitability: Interval
+    exploitability: Certified
     """NashConv over seats, points per episode."""
     u: float
     """Mean payoff against the train pool."""
@@ -65,7 +64,7 @@ def score(
 
 def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
     """The exact result of one pairing, every seat alike, the other seats all the opponent's."""
-    theirs = written_out(tree, opponent)
+    theirs = tree.written_out(opponent)
     payoff = margin = 0.0
     for seat in range(tree.game.seats):
         returns = tree.returns([table if s == seat else theirs for s in range(tree.game.seats)])
@@ -73,15 +72,6 @@ def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
         payoff += float(returns[seat]) / tree.game.seats
         margin += float(mean(others) - returns[seat]) / tree.game.seats
     return Against(payoff, margin)
-
-
-def written_out(tree: GameTree, opponent: Opponent) -> ActionTable:
-    """The opponent's probabilities in every situation."""
-    rows = {}
-    for situation in tree.situations:
-        seen = tree.game.observe(tree.example(situation).state, tree.seat(situation))
-        rows[situation] = opponent.probabilities(seen, tree.legal_moves(situation))
-    return ActionTable(rows)
 
 
 def mean(values: Sequence[float]) -> float:
