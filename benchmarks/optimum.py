@@ -28,7 +28,7 @@ from sepo_envs.episode import Episode, begin
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import CHANCE, Weights
-from sepo_trainer.scores import meet, written_out
+from sepo_trainer.scores import meet
 from sepo_trainer.stage import set_stage
 
 Sequence_ = tuple[str, Any] | None
@@ -85,7 +85,7 @@ def best_policy(
 
     def payoff(opponent: Opponent) -> tuple[NDArray[np.float64], float]:
         """The policy's payoff averaged over seats, linear in its plans, and the constant."""
-        theirs, row, constant = written_out(tree, opponent), np.zeros(size), 0.0
+        theirs, row, constant = tree.written_out(opponent), np.zeros(size), 0.0
         for leaf in leaves:
             for seat in range(2):
                 weight = leaf.chance * leaf.returns[seat] / 2

@@ -31,7 +31,7 @@ from benchmarks.command_line import (
 from benchmarks.progress import watched
 from benchmarks.records import Measure, Record, measure, save
 from benchmarks.training_runs import Job, lines, run_all, seeded, study
-from sepo_envs.exact.tree import EXACT_BELOW
+from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.config import RunConfig
 
 BENCHMARK = "time_to_equilibrium"

@@ -73,7 +73,10 @@ def _link(name: str, where: Any) -> str:
 
 
 def _target(name: str, where: Any) -> str | None:
-    """The full path of what ``name`` means at ``where``, if the reference has an entry for it."""
+    """The full path of what ``name`` means at ``where``, if the reference has an entry for it.
+
+    A whole package has none of its own name: headings are called so too.
+    """
     root = where.package
     if name.partition(".")[0] in OURS:
         path = name
@@ -83,10 +86,10 @@ def _target(name: str, where: Any) -> str | None:
         except griffe.NameResolutionError:
             return None
     package, _, rest = path.partition(".")
-    if package != root.name or any(part.startswith("_") for part in path.split(".")):
+    if package != root.name or not rest or any(part.startswith("_") for part in path.split(".")):
         return None
     try:
-        found = root[rest] if rest else root
+        found = root[rest]
         return str(found.final_target.path if found.is_alias else found.path)
     except (KeyError, griffe.AliasResolutionError, griffe.CyclicAliasError):
         return None

@@ -183,16 +183,13 @@ def opponents_table(name: str) -> str:
 
 
 def picture(name: str) -> bytes:
-    """A finished match as the environment draws it, as a PNG file."""
+    """A finished match as ``rgb_array`` draws it, as a PNG file."""
     from PIL import Image
 
-    table = GameEnv(name, render_mode="rgb_array")
-    _, end = _match(name, table.game, SCENES[name])
-    table.reset()
-    table.episode = end
-    frame, file = table.render(), BytesIO()
-    assert isinstance(frame, np.ndarray)
-    Image.fromarray(frame).save(file, "png", optimize=True)
+    entry, file = domain(name), BytesIO()
+    game = entry.make()
+    _, end = _match(name, game, SCENES[name])
+    Image.fromarray(entry.draw(game, end.state).pixels()).save(file, "png", optimize=True)
     return file.getvalue()
 
 

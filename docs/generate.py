@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import environment_page
+from docstrings import NAME
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sepo_envs", "opponents", "sepo_trainer")
@@ -44,6 +46,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, content in made():
         files.append(File.generated(config, uri, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Names of modules in backticks lead to the reference."""
+    known = set(modules()) - set(PACKAGES)
+    return NAME.sub(
+        lambda found: f"[`{found[1]}`][{found[1]}]" if found[1] in known else found[0], markdown
+    )
 
 
 def made() -> Iterator[tuple[str, str | bytes]]:

@@ -18,8 +18,9 @@ observation, reward or info of another seat before every seat has chosen.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from random import Random
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Final, TypeAlias
 
 import gymnasium
@@ -27,11 +28,12 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
-from pettingzoo.utils.wrappers import AssertOutOfBoundsWrapper, OrderEnforcingWrapper
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from sepo_envs.catalogue import Domain, domain
+from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, begin, restore
-from sepo_envs.game import FORFEIT, Forfeit, Game, Move, State
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State
 from sepo_envs.hooks import HarmsHook, PenaltyHook
 
 Frame: TypeAlias = str | NDArray[np.uint8]
@@ -40,8 +42,8 @@ RENDER_MODES: Final = ("ansi", "human", "rgb_array")
 
 
 def env(game: str | Domain, **options: Any) -> OrderEnforcingWrapper:
-    """`GameEnv` behind PettingZoo's usual guards: calls in order, actions inside their space."""
-    return OrderEnforcingWrapper(AssertOutOfBoundsWrapper(GameEnv(game, **options)))
+    """`GameEnv` behind PettingZoo's guard against calls out of order."""
+    return OrderEnforcingWrapper(GameEnv(game, **options))
 
 
 class GameEnv(AECEnv):  # type: ignore[misc]
@@ -58,13 +60,16 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         options: the rules' options, such as ``hands=6``.
 
     Rewards are the seat's points of each round, paid when the round settles. An action that is not
-    legal never raises here: it is a FORFEIT, which the rules settle, and one foul.
+    the index of a legal move, be it an index out of range, NaN, None or a word, never raises: it is
+    a FORFEIT, which the rules settle, and one foul.
 
     Infos: ``foul`` says why the agent's last action was one. At the end ``returns`` and ``fouls``
     have a number per agent; after termination, not truncation, ``penalties`` is the hook's report.
 
-    `episode` is everything that has happened so far; ``reset(options={"episode": record})`` goes on
-    from one that `Episode.save` wrote.
+    `episode` is everything that has happened so far. A reset with a seed starts that seed's episode
+    0, each later one without a seed the next (`sepo_envs.draws`); `source` says which it is.
+    ``reset(options={"episode": record})`` goes on from a record that `Episode.save` wrote, and with
+    the same source it goes on as the original would have.
     """
 
     def __init__(
@@ -78,12 +83,13 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__()
-        if max_cycles is not None and max_cycles < 1:
+        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
             raise ValueError(
-                f"max_cycles is {max_cycles}, but an agent needs at least 1 move. "
+                f"max_cycles is {max_cycles!r}, but an agent needs at least 1 move. "
                 "Use None for no limit."
             )
-        self.domain = game if isinstance(game, Domain) else domain(game)
+        self.domain = domain(game)
+        refuse_unknown(self.domain, options, GameEnv)
         self.game: Game = self.domain.make(**options)
         self.words = self.domain.words(self.game)
         self.hook = hook or HarmsHook(self.domain.harms, profile)
@@ -104,7 +110,11 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         }
         features = len(self.game.feature_names) * self.game.seats
         self.state_space = Box(0, 1, (features,), np.float32)
-        self._rng = Random()
+        self.source: Source | None = None
+        self._episode: Episode | None = None
+        self.over = False
+        self.agents: list[str] = []
+        self.agent_selection = self.possible_agents[0]
 
     def observation_space(self, agent: str) -> Dict:
         return self.observation_spaces[agent]
@@ -112,22 +122,30 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def action_space(self, agent: str) -> Discrete:
         return self.action_spaces[agent]
 
+    @property
+    def episode(self) -> Episode:
+        """Everything that has happened since the last reset.
+
+        Raises:
+            RuntimeError: there was none.
+        """
+        if self._episode is None:
+            raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
+        return self._episode
+
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Deal a new episode, or go on from ``options["episode"]``, a record of `Episode.save`.
 
         Raises:
-            ValueError: the record is of another game, was tampered with, or is already over.
+            TypeError: the seed is no whole number.
+            ValueError: the seed is negative; or the record is of another game, was tampered with,
+                or is already over.
         """
-        if seed is not None:
-            self._rng = Random(seed)
-        record = (options or {}).get("episode")
-        start = begin(self.game) if record is None else restore(self.game, record)
-        if start.actor is None:
-            raise ValueError(
-                "the record is of a finished episode, so there is nothing left to play. "
-                "Read it with sepo_envs.restore(game, record) instead."
-            )
-        self.episode = start.deal(self._rng)
+        start = opening(self.game, options)
+        self.source = next_source(self.source, seed)
+        chance = [entry.actor for entry in start.entries].count(CHANCE)
+        self._deals = self.source.draws(DEAL, chance)
+        self._episode = start.deal(self._deals)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
@@ -137,11 +155,20 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self._next_turn()
 
     def step(self, action: Any) -> None:
-        agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
+        """Let the agent whose turn it is act, or, after the end, leave the table with None.
+
+        Raises:
+            RuntimeError: nothing was dealt, or every agent has left the table.
+            ValueError: the agent's episode is over and its action is not None.
+        """
+        if self.over and not self.agents:
+            raise RuntimeError(
+                "the episode is over and every agent has left the table. Call reset for another."
+            )
+        if self.over:
             self._was_dead_step(action)
             return
-        legal = self._legal(self.possible_agents.index(agent))
+        legal = self._legal(self.possible_agents.index(self.agent_selection))
         move = read_action(action, self.game.moves, legal)
         indices = [self.game.moves.index(allowed) for allowed in legal]
         self.play(move, foul=f"action {action!r} is not legal here; the legal ones are {indices}")
@@ -153,7 +180,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             ValueError: the move is illegal here.
         """
         agent, before = self.agent_selection, len(self.game.payoffs(self.episode.state))
-        self.episode = self.episode.play(move).deal(self._rng)
+        self._episode = self.episode.play(move).deal(self._deals)
         settled = self.game.payoffs(self.episode.state)[before:]
         self.infos[agent] = {"foul": foul} if move is FORFEIT else {}
         self._cumulative_rewards[agent] = 0.0
@@ -202,8 +229,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self.truncations = dict.fromkeys(self.agents, True)
             for info in self.infos.values():
                 info |= totals(self.episode, self.agents)
-        over = any(self.terminations.values()) or any(self.truncations.values())
-        self.agent_selection = self.agents[actor if actor is not None and not over else 0]
+        self.over = any(self.terminations.values()) or any(self.truncations.values())
+        self.agent_selection = self.agents[0 if actor is None or self.over else actor]
         self._show_to_human()
 
     def _out_of_cycles(self) -> bool:
@@ -215,6 +242,56 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
             self.render()
+
+
+def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[..., Any]) -> None:
+    """Refuse an option that neither the rules of ``entry`` nor one of ``shells`` takes.
+
+    >>> refuse_unknown(domain("kuhn_poker"), {"handz": 3}, GameEnv)
+    Traceback (most recent call last):
+        ...
+    TypeError: kuhn_poker has no option 'handz'. Did you mean 'hands'? The rules take hands; \
+the environment takes max_cycles, render_mode, profile, hook.
+    """
+    rules = signature(entry.make).parameters
+    own = [
+        name
+        for shell in shells
+        for name, each in signature(shell).parameters.items()
+        if each.kind is each.KEYWORD_ONLY
+    ]
+    unknown = [name for name in options if name not in (*rules, *own)]
+    if not unknown or any(each.kind is each.VAR_KEYWORD for each in rules.values()):
+        return
+    near = get_close_matches(unknown[0], [*rules, *own], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise TypeError(
+        f"{entry.name} has no option {unknown[0]!r}.{hint} "
+        f"The rules take {', '.join(rules) or 'none'}; the environment takes {', '.join(own)}."
+    )
+
+
+def opening(game: Game, options: Any) -> Episode:
+    """Where a reset with ``options`` starts: at the beginning, or where a record ends.
+
+    Raises:
+        TypeError: the options are no dictionary.
+        ValueError: ``options["episode"]`` cannot be gone on with.
+    """
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(
+            f'options is {options!r}; a dictionary such as {{"episode": ...}} is meant.'
+        )
+    record = (options or {}).get("episode")
+    if record is None:
+        return begin(game)
+    start = restore(game, record)
+    if start.actor is None:
+        raise ValueError(
+            "the record is of a finished episode, so there is nothing left to play. "
+            "Read it with sepo_envs.restore(game, record) instead."
+        )
+    return start
 
 
 def observation_space(game: Game) -> Dict:

@@ -123,8 +123,8 @@ CATALOGUE: dict[str, Domain] = {
 }
 
 
-def domain(name: str) -> Domain:
-    """The domain called ``name``.
+def domain(name: str | Domain) -> Domain:
+    """The domain called ``name``; a domain of your own is given back as it is.
 
     >>> domain("kuhn_poker").title
     'KuhnPoker'
@@ -133,8 +133,10 @@ def domain(name: str) -> Domain:
         ...
     ValueError: there is no domain 'khun_poker'. Did you mean 'kuhn_poker'? Known: kuhn_poker, ...
     """
+    if isinstance(name, Domain):
+        return name
     if name not in CATALOGUE:
-        near = get_close_matches(name, CATALOGUE, n=1)
+        near = get_close_matches(str(name), CATALOGUE, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"there is no domain {name!r}.{hint} Known: {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]

@@ -35,10 +35,11 @@ def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
     """``opponent`` itself, or the one of that name for ``game``.
 
     Raises:
+        TypeError: it is neither a name nor an opponent.
         ValueError: no package offers opponents for the game, or none has that name.
     """
     if opponent is not None and not isinstance(opponent, str):
-        return opponent
+        return checked_opponent(opponent)
     known = known_opponents(game)
     if not known:
         raise ValueError(
@@ -59,6 +60,33 @@ def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
             f"there is no opponent {opponent!r} for {game}.{hint} Known: {', '.join(known)}."
         )
     return known[opponent]
+
+
+def checked_opponent(opponent: Any) -> Opponent:
+    """``opponent``, if it has a name and can act.
+
+    >>> checked_opponent(print)
+    Traceback (most recent call last):
+        ...
+    TypeError: opponent <built-in function print> has no name and no act(observation, legal, rng). \
+Give the name of an opponent, or an object that has both.
+
+    Raises:
+        TypeError: it lacks one of them, or is a class instead of an opponent made from it.
+    """
+    if isinstance(opponent, type):
+        raise TypeError(
+            f"opponent is the class {opponent.__name__}. Make one of it: {opponent.__name__}(...)."
+        )
+    lacks = [] if isinstance(getattr(opponent, "name", None), str) else ["no name"]
+    lacks += [] if callable(getattr(opponent, "act", None)) else ["no act(observation, legal, rng)"]
+    if lacks:
+        raise TypeError(
+            f"opponent {opponent!r} has {' and '.join(lacks)}. "
+            "Give the name of an opponent, or an object that has both."
+        )
+    found: Opponent = opponent
+    return found
 
 
 def known_opponents(game: str) -> dict[str, Opponent]:

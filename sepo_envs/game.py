@@ -10,10 +10,10 @@ There is no base class: anything with these methods is a game. Adding one is a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 State: TypeAlias = Any
 """A game's own frozen, hashable state."""
@@ -105,6 +105,31 @@ class Game(Protocol):
 
     def features(self, state: State, seat: int) -> tuple[float, ...]:
         """The observation as numbers in [0, 1], for agents that read vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One round of a two-player game that is this round again and again, in the open."""
+
+    points: tuple[tuple[tuple[float, float], ...], ...]
+    """``points[a][b]``: what the seats are paid when seat 0 makes move number ``a`` of the game's
+    moves and seat 1 number ``b``. Every move is legal in every round."""
+    continuation: float = 1.0
+    """The probability of another round after each but the last, whatever has happened."""
+
+
+@runtime_checkable
+class RepeatedGame(Game, Protocol):
+    """A game that may offer itself as a repeated stage, for solvers that need no tree.
+
+    The seats move at once, both see both moves, and nothing else happens to anybody.
+    """
+
+    def stage(self) -> Stage | None:
+        """The round that is repeated; None with options under which there is more to it."""
+
+    def after(self, rounds: Sequence[tuple[Move, Move]]) -> State:
+        """The state in which these rounds have been played and both seats are to move again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,8 @@ The ratio is not defined where the largest product is 0.
 
 ### Exactness
 
-The deals of a table are enumerated, so the Pareto frontier and the largest Nash product are exact. A
-best response is a lower bound, from a trained exploiter, and says so.
+The deals of a table are enumerated, so the Pareto frontier and the largest Nash product are exact.
+A best response is a lower bound, from a trained exploiter, and says so.
 
 ### Source
 

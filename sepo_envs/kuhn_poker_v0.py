@@ -81,8 +81,8 @@ zero-sum game.
 ### Exactness
 
 Exact for every policy whose probabilities are known, a language model's too: expected points, best
-response, NashConv, exploitability (`sepo_envs.exact`). One hand has 12 situations. A match is solved
-as its hands, which repeat the same twelve.
+response, NashConv, exploitability (`sepo_envs.exact`). One hand has 12 situations. A match is
+solved as its hands, which repeat the same twelve.
 
 ### Source
 

@@ -18,8 +18,8 @@ from gymnasium.spaces import Box, Dict, Discrete
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sepo_envs.aec import Frame, GameEnv, checked_render_mode, rendered, seen
-from sepo_envs.catalogue import Domain
+from sepo_envs.aec import Frame, GameEnv, checked_render_mode, refuse_unknown, rendered, seen
+from sepo_envs.catalogue import Domain, domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game
 
@@ -53,6 +53,7 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
     def __init__(
         self, game: str | Domain, *, render_mode: str | None = None, **options: Any
     ) -> None:
+        refuse_unknown(domain(game), options, ParallelGameEnv, GameEnv)
         self.table = GameEnv(game, **options)
         if not self.domain.simultaneous:
             raise ValueError(
@@ -128,7 +129,7 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
             dict(self.table.truncations),
             self._infos(),
         )
-        if any(self.table.terminations.values()) or any(self.table.truncations.values()):
+        if self.table.over:
             self.agents = []
         self._show_to_human()
         return step

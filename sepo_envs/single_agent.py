@@ -16,7 +16,6 @@ structured environment is canonical, and the text one is played in prompts and r
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -24,8 +23,16 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
-from sepo_envs.aec import RENDER_MODES, Frame, GameEnv, observation_space, read_action
-from sepo_envs.catalogue import Domain
+from sepo_envs.aec import (
+    RENDER_MODES,
+    Frame,
+    GameEnv,
+    observation_space,
+    read_action,
+    refuse_unknown,
+)
+from sepo_envs.catalogue import Domain, domain
+from sepo_envs.draws import SEATING, Source, seat_stream
 from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
@@ -44,7 +51,10 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         opponent: its name (entry-point group ``sepo.opponents``), or any object with ``name`` and
             ``act(observation, legal, rng)``. What it raises is raised here.
         seat: the agent's seat; None draws it anew at every reset.
-        render_mode, profile, hook, options: as for `GameEnv`.
+        render_mode, options: as for `GameEnv`, with ``max_cycles``, ``profile`` and ``hook``.
+
+    Chance draws from the stream ``deal``, the opponent at seat k from ``seat k``, a drawn seat from
+    ``seating`` (`sepo_envs.draws`), so that none of them hangs on what the agent does.
 
     Rewards are the agent's points of each round, paid at the first step by which the round has
     settled. An illegal action is a forfeit and one foul, as in `GameEnv`.
@@ -64,14 +74,10 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
+        refuse_unknown(domain(game), options, SingleAgentEnv, GameEnv)
         self.table = GameEnv(game, render_mode=render_mode, **options)
-        if seat is not None and seat not in range(self.game.seats):
-            raise ValueError(
-                f"seat is {seat}, but {self.game.name} has seats 0 to {self.game.seats - 1}. "
-                "Use None to draw one at every reset."
-            )
         self.opponent = find_opponent(self.domain.name, opponent)
-        self.fixed_seat = seat
+        self.fixed_seat = checked_seat(seat, self.game)
         self.render_mode = render_mode
         self.observation_space = observation_space(self.game)  # type: ignore[assignment]
         self.action_space = Discrete(len(self.game.moves))
@@ -94,15 +100,26 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         """The agent's name in ``returns`` and ``fouls``."""
         return self.table.possible_agents[self.seat]
 
+    @property
+    def source(self) -> Source | None:
+        """Where the episode's draws come from: its seed, and which episode since."""
+        return self.table.source
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        super().reset(seed=seed)
-        deal, opponent, drawn = map(int, self.np_random.integers([2**32, 2**32, self.game.seats]))
-        self.opponent_rng = Random(opponent)
+        """As `GameEnv.reset`, with the opponent's moves up to the agent's first turn."""
+        self.table.reset(seed=seed, options=options)
+        source, episode = self.table.source, self.episode
+        assert source is not None, "a reset table knows its source"
+        super().reset(seed=source.seed if source.episode == 0 else None)
+        drawn = int(source.draws(SEATING).random() * self.game.seats)
         self.seat = drawn if self.fixed_seat is None else self.fixed_seat
-        self.paid = 0
-        self.table.reset(seed=deal)
+        moved = [entry.actor for entry in episode.entries]
+        self._draws = [
+            source.draws(seat_stream(seat), moved.count(seat)) for seat in range(self.game.seats)
+        ]
+        self.paid = len(self.game.payoffs(episode.state))
         self._let_opponent_move()
         return self.table.observe(self.agent), self._info()
 
@@ -127,8 +144,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         return (
             self.table.observe(self.agent),
             reward,
-            self.episode.actor is None,
-            False,
+            self.table.terminations[self.agent],
+            self.table.truncations[self.agent],
             self._info(),
         )
 
@@ -138,7 +155,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         Raises:
             RuntimeError: it is not the agent's turn.
         """
-        if self.episode.actor != self.seat:
+        if self.episode.actor != self.seat or self.table.over:
             raise RuntimeError(
                 "it is not the agent's turn: the episode is over, or the opponent failed to move. "
                 "Call reset before the next step."
@@ -152,11 +169,12 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         return self.table.render()
 
     def _let_opponent_move(self) -> None:
-        while (mover := self.episode.actor) not in (None, self.seat):
+        while not self.table.over and (mover := self.episode.actor) != self.seat:
+            assert mover is not None, "somebody is to move until the table is over"
             state = self.episode.state
             legal = self.game.legal_moves(state, mover)
             seen = self.game.observe(state, mover)
-            move = self.opponent.act(seen, legal, self.opponent_rng)
+            move = self.opponent.act(seen, legal, self._draws[mover])
             if move is not FORFEIT and move not in legal:
                 raise ValueError(
                     f"opponent {self.opponent.name!r} played {move!r}, where only {legal} are "
@@ -171,6 +189,21 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
             "action_mask": self.table.observe(self.agent)["action_mask"],
             **self.table.infos[self.agent],
         }
+
+
+def checked_seat(seat: Any, game: Game) -> int | None:
+    """``seat``, if it is None or at the table.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    whole = isinstance(seat, int | np.integer) and not isinstance(seat, bool)
+    if seat is not None and not (whole and seat in range(game.seats)):
+        raise ValueError(
+            f"seat is {seat!r}, but {game.name} has seats 0 to {game.seats - 1}. "
+            "Use None to draw one at every reset."
+        )
+    return None if seat is None else int(seat)
 
 
 class SingleAgentTextEnv(gymnasium.Env[str, str]):
@@ -198,6 +231,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
+        refuse_unknown(domain(game), options, SingleAgentTextEnv, SingleAgentEnv, GameEnv)
         self.inner = SingleAgentEnv(game, render_mode=render_mode, **options)
         self.silence = [
             Talk(self.inner.table.words, seat, style, max_retries)
@@ -223,9 +257,8 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]]:
-        super().reset(seed=seed)
-        self.inner.np_random = self.np_random
-        _, info = self.inner.reset()
+        _, info = self.inner.reset(seed=seed, options=options)
+        super().reset(seed=self.inner.np_random_seed if seed is not None else None)
         self.talk = self.silence[self.inner.seat].hear(self.episode)
         return self._text(), self._told(info)
 
@@ -244,7 +277,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
             return self._text(), 0.0, False, False, self._told(info)
         reason = foul(self.talk, action, self.inner.table) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
-        if not terminated:
+        if not (terminated or truncated):
             self.talk = self.talk.hear(self.episode)
         return self._text(), reward, terminated, truncated, self._told(info)
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 from gymnasium.spaces import Dict, Text
 from pettingzoo.utils.wrappers import BaseWrapper, OrderEnforcingWrapper
 
-from sepo_envs.aec import GameEnv
-from sepo_envs.catalogue import Domain
+from sepo_envs.aec import GameEnv, refuse_unknown
+from sepo_envs.catalogue import Domain, domain
 from sepo_envs.game import FORFEIT
 from sepo_envs.protocol import Style, Talk
 
@@ -42,6 +42,7 @@ def env(
     game: str | Domain, *, style: Style = "conversation", max_retries: int = 1, **options: Any
 ) -> OrderEnforcingWrapper:
     """`TextEnv` of a `GameEnv` behind PettingZoo's guard against calls out of order."""
+    refuse_unknown(domain(game), options, env, GameEnv)
     table = GameEnv(game, **options)
     return OrderEnforcingWrapper(TextEnv(table, style=style, max_retries=max_retries))
 
@@ -102,7 +103,7 @@ class TextEnv(BaseWrapper):  # type: ignore[misc]
             TypeError: the reply is no string. A failed model call must not become a move.
         """
         agent = self.table.agent_selection
-        if self.table.terminations[agent] or self.table.truncations[agent]:
+        if self.table.over:
             self.table.step(action)
             return
         if not isinstance(action, str):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
-from opponents.human import Human, HumanLeftError
 from sepo_envs.episode import Episode, begin
+from sepo_envs.human import Human, HumanLeftError
 from sepo_envs.protocol import Talk
 from sepo_trainer.records import Request
 from sepo_trainer.rendering import Speaker

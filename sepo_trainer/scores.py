@@ -14,8 +14,7 @@ import numpy as np
 
 from opponents.opponent import Opponent
 from sepo_envs import metrics
-from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.exact.tree import GameTree, Interval
+from sepo_envs.exact import ActionTable, Certified, GameTree
 from sepo_envs.game import Harms, Penalties, Penalty, Weights
 from sepo_trainer.records import Group, Rollout
 
@@ -44,7 +43,7 @@ class Scores(NamedTuple):
     """J."""
     against: dict[str, Against]
     """By opponent."""
-    exploitability: Interval | None
+    exploitability: Certified | None
     """NashConv over seats, points per episode of the tree; None where no tree was read."""
 
 
@@ -107,7 +106,7 @@ def _scores(
     *,
     c: float = np.nan,
     x: float = np.nan,
-    exploitability: Interval | None = None,
+    exploitability: Certified | None = None,
 ) -> Scores:
     u = mean([against[name].payoff for name in pools.get("train", ())])
     exploiters = [against[name].margin for name in pools.get("exploit", ())]
@@ -134,7 +133,7 @@ def _margin(rollout: Rollout) -> float:
 
 def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
     """The exact result of one pairing, every seat alike, the other seats all the opponent's."""
-    theirs = written_out(tree, opponent)
+    theirs = tree.written_out(opponent)
     payoff = margin = 0.0
     for seat in range(tree.game.seats):
         returns = tree.returns([table if s == seat else theirs for s in range(tree.game.seats)])
@@ -142,15 +141,6 @@ def meet(tree: GameTree, table: ActionTable, opponent: Opponent) -> Against:
         payoff += float(returns[seat]) / tree.game.seats
         margin += float(mean(others) - returns[seat]) / tree.game.seats
     return Against(payoff / tree.game.rounds, margin / tree.game.rounds)
-
-
-def written_out(tree: GameTree, opponent: Opponent) -> ActionTable:
-    """The opponent's probabilities in every situation."""
-    rows = {}
-    for situation in tree.situations:
-        seen = tree.game.observe(tree.example(situation).state, tree.seat(situation))
-        rows[situation] = opponent.probabilities(seen, tree.legal_moves(situation))
-    return ActionTable(rows)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -21,7 +21,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from transformers.utils.logging import disable_progress_bar
 
 from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.exact.tree import EXACT_BELOW
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import CheckpointError
 from sepo_trainer.config import ConfigError, RunConfig
@@ -199,12 +198,11 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
 
 def describe(run: Run, table: ActionTable) -> str:
     """One line on a policy's exploitability, and how exact it is."""
-    value, low, high = run.stage.tree.exploitability_interval(table)
-    covered = table.most_uncovered
-    kind = "exact" if covered < EXACT_BELOW else "not exact"
+    found = run.stage.tree.exploitability_interval(table)
     return (
-        f"exploitability {value:.4f} points per hand ({kind}: at most {covered:.1e} of any "
-        f"reply is uncovered, so between {low:.4f} and {high:.4f})"
+        f"exploitability {found.value:.4f} points per hand ({found.kind}: at most "
+        f"{table.most_uncovered:.1e} of any reply is uncovered, "
+        f"so between {found.low:.4f} and {found.high:.4f})"
     )
 
 

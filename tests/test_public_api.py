@@ -31,8 +31,6 @@ def test_sepo_envs_exports_what_it_documents() -> None:
 def test_opponents_exports_what_it_documents() -> None:
     assert set(opponents.__all__) == {
         "Adaptive",
-        "Human",
-        "HumanLeftError",
         "Opponent",
         "OpponentError",
         "Pool",

@@ -18,22 +18,21 @@ which the tests hold it against.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sepo_envs.episode import Episode, begin
 from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.game import CHANCE, Game, Move
+from sepo_envs.exact.certified import Certified, covered
+from sepo_envs.exact.histories import Level, Turn
+from sepo_envs.exact.reading import Policy, read
+from sepo_envs.game import CHANCE, Game, Move, State
 
 Floats = NDArray[np.float64]
 Choice = Callable[[Floats, NDArray[np.bool_]], Floats]
 """``(values, legal) -> probabilities``, each ``(information sets, moves)``; values in points."""
-
-EXACT_BELOW: Final = 1e-3
-"""The largest uncovered probability under which a number is still called exact (GAMES.md)."""
 
 
 class Response(NamedTuple):
@@ -41,27 +40,6 @@ class Response(NamedTuple):
 
     value: float
     table: ActionTable
-
-
-class Interval(NamedTuple):
-    """A number and how far off it can be, given what the reading of the policy left uncovered."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """All edges from nodes of one depth: ``(edges,)`` arrays."""
-
-    parent: NDArray[np.int64]
-    child: NDArray[np.int64]
-    information_set: NDArray[np.int64]
-    """Row of the policy array, or -1 at a chance node."""
-    move: NDArray[np.int64]
-    chance: Floats
-    """The outcome's probability at a chance node, else 1."""
 
 
 class GameTree:
@@ -79,26 +57,29 @@ class GameTree:
 
     def __init__(self, game: Game, *, most_nodes: int = 1_000_000) -> None:
         self.game = game
-        self.situations: tuple[str, ...]
         sets: dict[str, tuple[int, int, int, tuple[Move, ...]]] = {}
-        self._example: dict[str, Episode] = {}
-        edges: list[list[tuple[int, int, int, int, float]]] = []
-        leaves: dict[int, tuple[float, ...]] = {}
         numbers = {move: number for number, move in enumerate(game.moves)}
-        nodes = 0
-        frontier: list[tuple[int, Episode]] = [(0, begin(game))]
+        edges: list[list[tuple[int, int, int, int, float]]] = []
+        leaves: dict[int, State] = {}
+        self._first: list[int] = []
+        """The first node of each situation."""
+        self._examples: dict[str, Episode] = {}
+        self._came: list[tuple[int, Move]] = [(0, None)]
+        """Each node's parent, and the move that led from there."""
+        frontier = [(0, Turn(game, game.start()), ())]
         while frontier:
-            depth, level, below = len(edges), [], []
-            for node, episode in frontier:
-                actor = episode.actor
-                if actor is None:
-                    leaves[node] = episode.returns
+            depth, level = len(edges), []
+            below: list[tuple[int, Turn, tuple[Move, ...]]] = []
+            for node, turn, pending in frontier:
+                if not turn.actors:
+                    leaves[node] = turn.state
                     continue
-                if actor == CHANCE:
-                    steps = [(-1, -1, *step) for step in game.chance_outcomes(episode.state)]
+                steps: Sequence[tuple[int, int, Move, float]]
+                if turn.actors[0] == CHANCE:
+                    steps = [(-1, -1, *step) for step in game.chance_outcomes(turn.state)]
                 else:
-                    key = game.observe(episode.state, actor).situation
-                    legal = game.legal_moves(episode.state, actor)
+                    key, legal = turn.asked(len(pending))
+                    actor = turn.actors[len(pending)]
                     row, *known = sets.setdefault(key, (len(sets), actor, depth, legal))
                     if tuple(known) != (actor, depth, legal):
                         raise ValueError(
@@ -106,29 +87,33 @@ class GameTree:
                             "legal moves, so it is no information set of one tree. Solve a single "
                             "hand or round instead of the match."
                         )
-                    self._example.setdefault(key, episode)
+                    if row == len(self._first):
+                        self._first.append(node)
                     steps = [(row, numbers[move], move, 1.0) for move in legal]
+                if len(self._came) + len(steps) > most_nodes + 1:
+                    raise ValueError(
+                        f"{game.name} has more than {most_nodes:,} histories. Solve a shorter "
+                        "horizon, raise most_nodes if memory allows, or take a lower bound "
+                        "(sepo_envs.exact.lower_bound)."
+                    )
                 for row, number, move, chance in steps:
-                    nodes += 1
-                    if nodes > most_nodes:
-                        raise ValueError(
-                            f"{game.name} has more than {most_nodes:,} histories. "
-                            "Solve a shorter horizon, or raise most_nodes if memory allows."
-                        )
-                    level.append((node, nodes, row, number, chance))
-                    below.append((nodes, episode.play(move)))
+                    child = len(self._came)
+                    level.append((node, child, row, number, chance))
+                    below.append((child, *turn.play(pending, move)))
+                    self._came.append((node, move))
             edges.append(level)
             frontier = below
         self._levels = [
-            _Level(*(np.array(column) for column in zip(*level, strict=True)))
+            Level(*(np.array(column) for column in zip(*level, strict=True)))
             for level in edges
             if level
         ]
-        self._returns = np.zeros((nodes + 1, game.seats))
-        for node, returns in leaves.items():
-            self._returns[node] = returns
+        self._returns = np.zeros((len(self._came), game.seats))
+        for node, state in leaves.items():
+            self._returns[node] = [sum(points) for points in zip(*game.payoffs(state), strict=True)]
         self._ends = np.array(sorted(leaves))
         self.situations = tuple(sets)
+        self._row = {situation: row for row, situation in enumerate(sets)}
         self._seat = np.array([seat for _, seat, _, _ in sets.values()], dtype=np.int64)
         self._legal = np.zeros((len(sets), len(game.moves)), dtype=bool)
         for row, _, _, legal in sets.values():
@@ -140,13 +125,20 @@ class GameTree:
 
     def seat(self, situation: str) -> int:
         """Whose decision ``situation`` is."""
-        seat = self._example[situation].actor
-        assert seat is not None  # an example stands where its seat decides
-        return seat
+        return int(self._seat[self._row[situation]])
 
     def example(self, situation: str) -> Episode:
         """One episode that has come to ``situation``, whose seat is to move."""
-        return self._example[situation]
+        if situation not in self._examples:
+            node, moves = self._first[self._row[situation]], []
+            while node:
+                node, move = self._came[node]
+                moves.append(move)
+            episode = begin(self.game)
+            for move in reversed(moves):
+                episode = episode.play(move)
+            self._examples[situation] = episode
+        return self._examples[situation]
 
     def legal_moves(self, situation: str) -> tuple[Move, ...]:
         return self._moves[situation]
@@ -155,9 +147,29 @@ class GameTree:
         """Every legal move equally likely."""
         return self._table(self._legal / self._legal.sum(1, keepdims=True))
 
-    def returns(self, tables: ActionTable | Sequence[ActionTable]) -> Floats:
-        """Expected points, ``(seats,)``; seat i plays ``tables[i]``, or all play one table."""
-        policy = self._joint(tables)
+    def written_out(self, policy: Policy) -> ActionTable:
+        """``policy`` as a table of every situation of every seat."""
+        alike: dict[tuple[Move, ...], list[str]] = {}
+        for situation, legal in self._moves.items():
+            alike.setdefault(legal, []).append(situation)
+        rows, uncovered = {}, {}
+        for legal, situations in alike.items():
+            seen = [
+                self.game.observe(self.example(situation).state, self.seat(situation))
+                for situation in situations
+            ]
+            found = read(policy, seen, legal)
+            for situation, row, missing in zip(
+                situations, found.rows, found.uncovered, strict=True
+            ):
+                rows[situation] = dict(zip(legal, row.tolist(), strict=True))
+                if missing:
+                    uncovered[situation] = float(missing)
+        return ActionTable({situation: rows[situation] for situation in self.situations}, uncovered)
+
+    def returns(self, policies: Policy | Sequence[Policy]) -> Floats:
+        """Expected points, ``(seats,)``; seat i plays ``policies[i]``, or all play one policy."""
+        policy = self._joint(policies)
         value = self._returns.copy()
         for level in reversed(self._levels):
             weight = self._edge_probability(level, policy)
@@ -165,15 +177,15 @@ class GameTree:
         total: Floats = value[0]
         return total
 
-    def best_response(self, table: ActionTable, seat: int) -> Response:
-        """The most that ``seat`` can earn against ``table``; of equal moves it takes the first."""
-        return self.respond(table, seat, _highest)
+    def best_response(self, policy: Policy, seat: int) -> Response:
+        """The most that ``seat`` can earn against ``policy``; of equal moves it takes the first."""
+        return self.respond(policy, seat, _highest)
 
-    def quantal_response(self, table: ActionTable, seat: int, *, temperature: float) -> Response:
+    def quantal_response(self, policy: Policy, seat: int, *, temperature: float) -> Response:
         """The response that plays softmax(payoff / temperature) at every information set.
 
         The payoffs count the responder's own later, equally noisy, play, so this is the fixed point
-        of responding to the table with a tremble. Temperature in points.
+        of responding to the policy with a tremble. Temperature in points.
 
         Source: McKelvey and Palfrey (1995), logit response; used as opponents by QARL,
         arXiv 2311.01642.
@@ -183,11 +195,11 @@ class GameTree:
                 f"temperature is {temperature}, but a quantal response needs one above 0 points; "
                 "for the limit at 0 use best_response."
             )
-        return self.respond(table, seat, lambda q, legal: _softmax(q / temperature, legal))
+        return self.respond(policy, seat, lambda q, legal: _softmax(q / temperature, legal))
 
-    def respond(self, table: ActionTable, seat: int, choose: Choice) -> Response:
-        """``seat``'s response to ``table`` under a choice rule, by one backward pass."""
-        policy = self._array(table, but=seat)
+    def respond(self, others: Policy, seat: int, choose: Choice) -> Response:
+        """``seat``'s response to ``others`` under a choice rule, by one backward pass."""
+        policy = self._array(self._as_table(others), but=seat)
         mine = self._seat == seat
         reach = self._reach(policy, but=mine)
         value = self._returns[:, seat].copy()
@@ -208,11 +220,12 @@ class GameTree:
             np.add.at(value, level.parent, weight * value[level.child])
         return Response(float(value[0]), self._table(answer, only=mine))
 
-    def nash_conv(self, table: ActionTable) -> float:
+    def nash_conv(self, policy: Policy) -> float:
         """The sum over seats of what each could gain by switching to a best response; points.
 
         At least 0, and 0 exactly at a Nash equilibrium.
         """
+        table = self._as_table(policy)
         on_policy = self.returns(table)
         gains = [
             self.best_response(table, seat).value - on_policy[seat]
@@ -220,11 +233,11 @@ class GameTree:
         ]
         return float(sum(gains))
 
-    def exploitability(self, table: ActionTable) -> float:
+    def exploitability(self, policy: Policy) -> float:
         """NashConv over the number of seats, in points per episode."""
-        return self.nash_conv(table) / self.game.seats
+        return self.nash_conv(policy) / self.game.seats
 
-    def exploitability_interval(self, table: ActionTable) -> Interval:
+    def exploitability_interval(self, policy: Policy) -> Certified:
         """Exploitability, and how far the uncovered probability could move it.
 
         If in each situation the policy does something unknown with probability m, then the whole
@@ -232,10 +245,11 @@ class GameTree:
         best-response value moves by more than that times the range of payoffs. The on-policy values
         move likewise, except where payoffs sum to a constant and so does what they add up to.
         """
+        table = self._as_table(policy)
         value = self.exploitability(table)
         slip = np.array([table.uncovered.get(name, 0.0) for name in self.situations])
         if not slip.any():
-            return Interval(value, value, value)
+            return Certified(value, value, value, "exact")
         totals = self._returns[self._ends].sum(1)
         on_policy = 0.0 if np.ptp(totals) == 0 else self._most_slip(slip, self._seat >= 0)
         moved = 0.0
@@ -243,8 +257,7 @@ class GameTree:
             span = float(np.ptp(self._returns[self._ends, seat]))
             moved += span * min(1.0, self._most_slip(slip, self._seat != seat))
             moved += span * min(1.0, on_policy)
-        off = moved / self.game.seats
-        return Interval(value, max(0.0, value - off), value + off)
+        return covered(value, moved / self.game.seats, float(slip.max()))
 
     def average(self, tables: Sequence[ActionTable], weights: Sequence[float]) -> ActionTable:
         """The behaviour of a player who draws one of ``tables`` by weight before each episode.
@@ -278,7 +291,7 @@ class GameTree:
             reach[level.child] = reach[level.parent] * weight
         return reach
 
-    def _edge_probability(self, level: _Level, policy: Floats, *, chance: bool = True) -> Floats:
+    def _edge_probability(self, level: Level, policy: Floats, *, chance: bool = True) -> Floats:
         decided = level.information_set >= 0
         nature = level.chance if chance else np.ones_like(level.chance)
         return np.where(decided, policy[level.information_set, level.move], nature)
@@ -292,14 +305,17 @@ class GameTree:
             so_far[level.child] = so_far[level.parent] + here
         return float(so_far.max())
 
-    def _joint(self, tables: ActionTable | Sequence[ActionTable]) -> Floats:
-        if isinstance(tables, ActionTable):
-            return self._array(tables)
-        policy = np.zeros(self._legal.shape)
-        for seat, table in enumerate(tables):
+    def _joint(self, policies: Policy | Sequence[Policy]) -> Floats:
+        if not isinstance(policies, Sequence):
+            return self._array(self._as_table(policies))
+        joint = np.zeros(self._legal.shape)
+        for seat, policy in enumerate(policies):
             mine = self._seat == seat
-            policy[mine] = self._array(table, only=seat)[mine]
-        return policy
+            joint[mine] = self._array(self._as_table(policy), only=seat)[mine]
+        return joint
+
+    def _as_table(self, policy: Policy) -> ActionTable:
+        return policy if isinstance(policy, ActionTable) else self.written_out(policy)
 
     def _array(
         self, table: ActionTable, *, but: int | None = None, only: int | None = None

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from sepo_envs.exact.tree import EXACT_BELOW
+from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.report import plots
 from sepo_trainer.report.landmarks import Cell, Landmarks, landmarks
 from sepo_trainer.report.plots import NARROW, WIDE, Gauge, Panel

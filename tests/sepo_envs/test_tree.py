@@ -148,7 +148,9 @@ def test_what_the_reading_missed_never_moves_exploitability_out_of_its_interval(
 
 
 def test_a_policy_known_exactly_has_an_interval_of_no_width():
-    assert TREE.exploitability_interval(K_ONLY) == pytest.approx((0.25, 0.25, 0.25))
+    found = TREE.exploitability_interval(K_ONLY)
+    assert (found.low, found.value, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert str(found) == "0.2500 (exact)"
 
 
 def test_the_interval_is_as_wide_as_a_slip_can_cost():

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from opponents import Human
 from opponents.kuhn_poker import UNIFORM
 from opponents.opponent import Pool
+from sepo_envs.human import Human
 from sepo_trainer.evaluation import evaluate
 from sepo_trainer.play import play
 from sepo_trainer.scores import meet

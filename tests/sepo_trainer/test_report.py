@@ -12,7 +12,7 @@ import matplotlib
 import pytest
 
 from opponents.kuhn_poker import bets, nash_table
-from sepo_envs.exact.tree import EXACT_BELOW
+from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.config import build, to_toml
 from sepo_trainer.report import plots, write_report
 from sepo_trainer.report.landmarks import landmarks

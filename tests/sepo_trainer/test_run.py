@@ -6,7 +6,7 @@ from opponents.adaptive import every_seat
 from opponents.kuhn_poker import NASH, nash_table
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_trainer.scores import score, written_out
+from sepo_trainer.scores import score
 from sepo_trainer.stage import set_stage
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
@@ -20,7 +20,7 @@ def exploiters(kind: str, *tables: ActionTable, **objective: object) -> dict[str
     for table in tables:
         met = run.opponents(table)
         run.remember(table)
-    return {opponent.name: written_out(TREE, opponent) for opponent in met["exploit"]}
+    return {opponent.name: TREE.written_out(opponent) for opponent in met["exploit"]}
 
 
 def test_the_best_response_is_worked_out_against_the_policy_of_the_iteration():

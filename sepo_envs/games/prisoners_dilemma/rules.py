@@ -27,12 +27,12 @@ cope with noise in the iterated prisoner's dilemma", Journal of Conflict Resolut
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from sepo_envs.game import CHANCE, FORFEIT, Forfeit
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Stage
 from sepo_envs.games.options import check_number, check_whole
 
 
@@ -54,7 +54,9 @@ class Luck(StrEnum):
     STOP = "stop"
 
 
-MOVES: Final = (Move.COOPERATE, Move.DEFECT)
+COOPERATE: Final = Move.COOPERATE
+DEFECT: Final = Move.DEFECT
+MOVES: Final = (COOPERATE, DEFECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,19 @@ class Round:
     def done(self, seat: int) -> Move:
         """What everyone sees ``seat`` do."""
         chosen = self.chosen[seat]
-        if isinstance(chosen, Forfeit):
-            return Move.DEFECT
-        return chosen.other if self.slipped(seat) else chosen
+        if chosen is FORFEIT:
+            return DEFECT
+        return chosen.other if self.luck and self.slipped(seat) else chosen
 
     def forfeited(self, seat: int) -> bool:
         return self.chosen[seat] is FORFEIT
 
     def slipped(self, seat: int) -> bool:
         return self.luck[seat : seat + 1] == (Luck.SLIP,)
+
+
+PLAYED: Final = {(mine, theirs): Round((mine, theirs)) for mine in MOVES for theirs in MOVES}
+"""The four rounds that there can be without noise and forfeits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +125,16 @@ class Observation:
         return self._history()
 
     def _history(self) -> str:
-        return f"{self.seat}:" + ",".join(
-            self._letter(mine, meant) + ("F" if forfeit else _initial(theirs))
-            for mine, meant, theirs, forfeit in zip(
-                self.mine, self.meant, self.theirs, self.forfeits, strict=True
-            )
-        )
-
-    def _letter(self, done: Move, meant: Move | Forfeit) -> str:
-        if isinstance(meant, Forfeit):
-            return "F"
-        return _initial(done) if done is meant else _initial(done).lower()
+        rounds = map(_letters, self.mine, self.meant, self.theirs, self.forfeits)
+        return f"{self.seat}:" + ",".join(rounds)
 
 
-def _initial(move: Move) -> str:
-    return move.name[0]
+def _letters(mine: Move, meant: Move | Forfeit, theirs: Move, forfeit: bool) -> str:
+    """One round: the own move, a small letter if it slipped, then the other's."""
+    other = "F" if forfeit else "CD"[theirs is DEFECT]
+    if mine is meant:
+        return "CD"[mine is DEFECT] + other
+    return ("F" if meant is FORFEIT else "cd"[mine is DEFECT]) + other
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,14 +229,27 @@ class PrisonersDilemma:
         """Each finished round's points to seat 0 and seat 1."""
         return tuple((self._points(done, 0), self._points(done, 1)) for done in state.played)
 
+    def stage(self) -> Stage | None:
+        """None with noise: of a slip, the one who slipped knows more than the other."""
+        if self.noise:
+            return None
+        points = (
+            ((self.reward, self.reward), (self.sucker, self.temptation)),
+            ((self.temptation, self.sucker), (self.punishment, self.punishment)),
+        )
+        return Stage(points, self.continuation)
+
+    def after(self, rounds: Sequence[tuple[Move, Move]]) -> State:
+        return State(tuple([PLAYED[pair] for pair in rounds]))
+
     def observe(self, state: State, seat: int) -> Observation:
         other, played = 1 - seat, state.played
         return Observation(
             seat=seat,
-            mine=tuple(done.done(seat) for done in played),
-            theirs=tuple(done.done(other) for done in played),
-            meant=tuple(done.chosen[seat] for done in played),
-            forfeits=tuple(done.forfeited(other) for done in played),
+            mine=tuple([done.done(seat) for done in played]),
+            theirs=tuple([done.done(other) for done in played]),
+            meant=tuple([done.chosen[seat] for done in played]),
+            forfeits=tuple([done.chosen[other] is FORFEIT for done in played]),
             rounds=self.rounds,
         )
 

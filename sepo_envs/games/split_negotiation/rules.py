@@ -25,11 +25,11 @@ Source: J. F. Nash, "Two-person cooperative games", Econometrica 21 (1953); the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sepo_envs.game import Forfeit
+from sepo_envs.game import Forfeit, Stage
 from sepo_envs.games.options import check_whole
 
 Demands: TypeAlias = tuple[int, int]
@@ -127,6 +127,17 @@ class SplitNegotiation:
             (float(mine), float(theirs)) if self.deal((mine, theirs)) else (0.0, 0.0)
             for mine, theirs in state.history
         )
+
+    def stage(self) -> Stage:
+        return Stage(
+            tuple(
+                tuple(self.payoffs(State(((mine, theirs),)))[0] for theirs in self.moves)
+                for mine in self.moves
+            )
+        )
+
+    def after(self, rounds: Sequence[Demands]) -> State:
+        return State(tuple(rounds))
 
     def observe(self, state: State, seat: int) -> Observation:
         history = tuple((demands[seat], demands[1 - seat]) for demands in state.history)

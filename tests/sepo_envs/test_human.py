@@ -1,9 +1,9 @@
 import pytest
 
-from opponents import Human, HumanLeftError
 from sepo_envs.episode import begin
 from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
+from sepo_envs.human import Human, HumanLeftError
 
 GAME = KuhnPoker()
 WORDS = KuhnPokerWords(GAME)
@@ -58,6 +58,15 @@ def test_leaving_is_an_exception_of_its_own_and_no_move():
     person, _ = typing("hm")
     with pytest.raises(HumanLeftError, match=r"human left: .* in place of a move by seat 0"):
         person.act_on(DEALT, seat=0)
+
+
+@pytest.mark.parametrize("key", [EOFError, KeyboardInterrupt])
+def test_both_keys_that_end_a_program_are_a_way_to_leave(key):
+    def read(prompt):
+        raise key
+
+    with pytest.raises(HumanLeftError):
+        Human(WORDS, read=read, write=lambda text: None).act_on(DEALT, seat=0)
 
 
 def test_asking_out_of_turn_is_refused():

@@ -1,7 +1,6 @@
-"""A person at the terminal as an opponent, who reads the very words that a model reads.
+"""A person at the terminal, who reads the very words that a model reads.
 
-A person cannot be asked for move probabilities, so this is no `Opponent`: it takes the running
-episode and gives back one move.
+Takes the running episode and gives back one move.
 
 >>> from sepo_envs.episode import begin
 >>> from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker
@@ -24,7 +23,7 @@ from sepo_envs.game import Move, Unreadable, Words
 
 
 class HumanLeftError(Exception):
-    """The person ended the input (Ctrl-D) instead of moving. The episode stands as it was."""
+    """The person ended the input, by Ctrl-D or Ctrl-C. The episode stands as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Human:
 
     words: Words
     name: str = "human"
-    citation: str = "a person at the terminal"
     read: Callable[[str], str] = input
     """Shows a prompt and returns one line; raises EOFError when there is none."""
     write: Callable[[str], object] = print
@@ -57,7 +55,7 @@ class Human:
         while True:
             try:
                 line = self.read("> ").strip()
-            except EOFError as error:
+            except (EOFError, KeyboardInterrupt) as error:
                 raise HumanLeftError(
                     f"{self.name} left: the input ended in place of a move by seat {seat}."
                 ) from error
