@@ -165,9 +165,8 @@ class ActionTableReader:
                 talks = [(talks[0][0], (), None)]
             episode = episode.play(move)
 
-    @staticmethod
     def _candidates(
-        stage: Stage, renderer: Renderer, episode: Episode, seat: int
+        self, stage: Stage, renderer: Renderer, episode: Episode, seat: int
     ) -> tuple[_Candidate, ...]:
         game, words = self._tree.game, stage.words
         found = []

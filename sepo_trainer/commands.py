@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
 from typing import NoReturn
 
@@ -101,7 +102,7 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
 def _use(command: str, rest: list[str], console: Console) -> int:
     """``evaluate`` and ``play``: commands on a run that exists."""
     from sepo_trainer.play import play
-    from sepo_trainer.session import describe, reopen
+    from sepo_trainer.session import reopen
 
     parser = argparse.ArgumentParser(prog=f"python -m sepo_trainer {command}")
     parser.add_argument("run", type=Path, help="a run folder, such as runs/kuhn_poker-1")
@@ -117,26 +118,36 @@ def _use(command: str, rest: list[str], console: Console) -> int:
         play(run, seed=given.seed, write=console.print)
         return 0
     from sepo_trainer.evaluation import evaluate
+    from sepo_trainer.metrics import card_json
     from sepo_trainer.run_folder import write_whole
 
-    console.print(describe(run, run.table()))
-    pairs = evaluate(run, episodes=given.episodes)
-    columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "fouls")
+    card, exact = evaluate(run, episodes=given.episodes)
+    columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "margin", "NRA", "fouls")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
-    console.print("Points per episode in sampled play, and exactly:")
-    for pair in pairs:
+    console.print("Points per round in sampled play, and exactly where the policy can be read out:")
+    for line in card.opponents:
+        known = exact.get(str(line.opponent))
         table.add_row(
-            pair.pool,
-            pair.opponent,
-            f"{pair.episodes:,}",
-            f"{pair.payoff:+.3f}",
-            f"{pair.low:+.3f} to {pair.high:+.3f}",
-            f"{pair.exact:+.3f}",
-            f"{pair.foul_rate:.1%}",
+            line.pool,
+            line.opponent,
+            f"{line.matches:,}",
+            f"{line.payoff.value:+.3f}",
+            f"{line.payoff.low:+.3f} to {line.payoff.high:+.3f}",
+            "" if known is None else f"{known:+.3f}",
+            f"{line.margin.value:+.3f}",
+            f"{line.nra.value:+.3f}",
+            f"{line.foul_rate.value:.1%}",
         )
     console.print(table)
+    for name, found in (("u", card.u), ("e", card.e), ("c", card.c), ("x", card.x)):
+        told = "not defined" if isnan(found.value) else f"{found.value:+.3f}"
+        console.print(f"{name:>7}  {told}  ({found.low:+.3f} to {found.high:+.3f})")
+    low, high = card.safety.low, card.safety.high
+    console.print(
+        f"SAFETY, J at {card.weights}: {card.safety.value:+.3f} ({low:+.3f} to {high:+.3f})"
+    )
     path = folder.path / "evaluation.json"
-    write_whole(path, json.dumps([pair._asdict() for pair in pairs], indent=1))
+    write_whole(path, json.dumps(card_json(card) | {"exact": exact}, indent=1))
     console.print(f"written to {path}")
     return 0
 

@@ -63,7 +63,7 @@ class WarmStartConfig(_Section):
     episodes: Positive = 10_000
     """Episodes that the demonstrators play to write the traces."""
     thoughts: bool = True
-    """Demonstrators may say a reason before the move, which the policy then learns to do as well."""
+    """Demonstrators may say a reason before the move, which the policy then learns to do too."""
     batch: Positive = 256
     """Most distinct conversations (with fresh prompts: decisions) in one supervised step."""
     learning_rate: NotNegative = 3e-3
@@ -163,6 +163,8 @@ class RunConfig(_Section):
     """Where run folders are kept."""
     threads: Positive = 1
     """Of torch. One is fastest for the tiny model; results depend on it in the last digit."""
+    evaluation_episodes: Positive = 400
+    """Against each opponent, by the final policy of a game that cannot be read out."""
     checkpoint_every: Positive = 25
     """Iterations between checkpoints; a crash loses at most these."""
     game: GameConfig = GameConfig()

@@ -18,6 +18,7 @@ from sepo_trainer.rows import stretches
 from sepo_trainer.seeding import generator
 from sepo_trainer.stage import Stage
 
+
 class _Said(NamedTuple):
     prompt_ids: Ids
     output_ids: Ids

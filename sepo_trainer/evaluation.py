@@ -1,90 +1,69 @@
-"""What a policy earns in sampled play against every pool, beside what it earns exactly.
+"""What a policy earns in sampled play against every pool, held-out opponents included.
 
-The sampled means check the exact numbers: they come from the same text, tokens and foul rule that
-training uses, with seeds of their own. Intervals are 95 % bootstrap intervals over episodes, drawn
-within each deal and seat.
+Fresh deals, the same for all opponents and both seats, played in the text, tokens and foul rule of
+training; `opponents.scorecard` makes the numbers and their intervals. Where the game's tree is
+read, the exact payoffs stand beside them as a check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-
-from sepo_trainer.records import Group
+from opponents.opponent import Adaptive, Opponent
+from opponents.scorecard import Match, Scorecard, scorecard
 from sepo_trainer.run import Run
 from sepo_trainer.scores import meet
 
 SEED_OFFSET = 1_000_003
 """Added to the run's seed, so that evaluation meets no draw that training met."""
-RESAMPLES = 2_000
 
 
-class PairScore(NamedTuple):
-    """One opponent's line."""
+class Evaluation(NamedTuple):
+    """One policy against every opponent of its domain."""
 
-    pool: str
-    opponent: str
-    episodes: int
-    payoff: float
-    """Points per episode, the mean over deals and seats of the sampled episodes."""
-    low: float
-    high: float
-    exact: float
-    """The same by enumeration of the action table."""
-    foul_rate: float
-    """Forfeits per decision of the policy."""
+    card: Scorecard
+    exact: dict[str, float]
+    """Points per round against each opponent by enumeration; empty where no tree is read."""
 
 
-def evaluate(run: Run, *, episodes: int) -> list[PairScore]:
+def evaluate(run: Run, *, episodes: int) -> Evaluation:
     """Play at least ``episodes`` episodes against each opponent of each pool."""
-    table = run.table()
-    opponents = {
-        name: pool.met_by(table, tree=run.stage.tree) for name, pool in run.stage.pools.items()
+    table, tree = run.table(), run.stage.tree
+    opponents: dict[str, tuple[Opponent, ...]] = {
+        name: tuple(
+            _met(run, member) if isinstance(member, Adaptive) else member
+            for member in pool.opponents
+        )
+        for name, pool in run.stage.pools.items()
     }
     arena = replace(
-        run.arena, run_seed=run.config.seed + SEED_OFFSET, deals="all", common_draws=False
+        run.arena,
+        run_seed=run.config.seed + SEED_OFFSET,
+        deals=-(-episodes // run.stage.game.seats),
+        replicates=1,
+        common_draws=False,
     )
-    cells = len(arena.openings(0)) * run.stage.game.seats
-    arena = replace(arena, replicates=-(-episodes // cells))
-    groups = arena.play(run.sampler, opponents, iteration=0)
-    exact = {
-        opponent.name: meet(run.stage.tree, table, opponent).payoff * run.stage.game.rounds
-        for members in opponents.values()
-        for opponent in members
-    }
-    return [
-        _pair(pool, member.name, exact[member.name], _of(groups, pool, member.name))
-        for pool, members in opponents.items()
-        for member in members
+    matches = [
+        Match(group.key.pool, group.key.opponent, group.key.seat, group.key.deal, rollout.episode)
+        for group in arena.play(run.sampler, opponents, iteration=0)
+        for rollout in group.rollouts
     ]
+    exact = {}
+    if table is not None and tree is not None:
+        exact = {
+            opponent.name: meet(tree, table, opponent).payoff
+            for members in opponents.values()
+            for opponent in members
+        }
+    return Evaluation(scorecard(run.stage.domain, matches, weights=run.weights), exact)
 
 
-def _of(groups: Sequence[Group], pool: str, opponent: str) -> list[Group]:
-    return [g for g in groups if g.key.pool == pool and g.key.opponent == opponent]
-
-
-def _pair(pool: str, opponent: str, exact: float, groups: Sequence[Group]) -> PairScore:
-    # (replicates, cells): a column is one deal and seat, weighted alike in every resample.
-    payoffs = np.array(
-        [[r.episode.returns[g.key.seat] for r in g.rollouts] for g in groups], dtype=float
-    ).T
-    shares = np.array([g.weight for g in groups]) / sum(g.weight for g in groups)
-    decisions = sum(r.decisions for g in groups for r in g.rollouts)
-    fouls = sum(r.fouls for g in groups for r in g.rollouts)
-    mean = float(payoffs.mean(0) @ shares)
-    low, high = mean, mean
-    if np.ptp(payoffs, axis=0).any():
-        rng = np.random.default_rng(0)
-        means = [
-            np.take_along_axis(payoffs, rng.integers(len(payoffs), size=payoffs.shape), axis=0)
-            .mean(0)
-            .dot(shares)
-            for _ in range(RESAMPLES)
-        ]
-        low, high = (float(value) for value in np.quantile(means, [0.025, 0.975]))
-    return PairScore(
-        pool, opponent, payoffs.size, mean, low, high, exact, fouls / max(1, decisions)
-    )
+def _met(run: Run, member: Adaptive) -> Opponent:
+    table, tree = run.table(), run.stage.tree
+    if table is None or tree is None:
+        raise ValueError(
+            f"opponent {member.name!r} adapts to the policy, which cannot be read out in "
+            f"{run.stage.domain.name}. Put a fixed opponent in its place."
+        )
+    return member.against(tree, table)

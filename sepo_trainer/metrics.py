@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any
 
+from opponents.scorecard import Estimate, Line, Scorecard
 from sepo_envs.exact.action_table import ActionTable
 from sepo_trainer.config import RunConfig
 from sepo_trainer.records import Group
@@ -42,6 +44,7 @@ def result_record(
     scores: Scores,
     stage: Stage,
     seconds: float,
+    card: Scorecard | None = None,
 ) -> dict[str, Any]:
     """The last policy of a finished run; ``seconds`` are those of its timings, summed."""
     return {
@@ -53,7 +56,39 @@ def result_record(
         "seconds": round(seconds, 1),
         **_scores(table, scores),
         **_table(table),
+        **({} if card is None else {"scorecard": card_json(card)}),
     }
+
+
+def card_json(card: Scorecard) -> Any:
+    """A scorecard ready for JSON, which has no NaN: what is not defined is null."""
+
+    def plain(value: Any) -> Any:
+        match value:
+            case float() if isnan(value):
+                return None
+            case dict():
+                return {key: plain(inner) for key, inner in value.items()}
+            case list() | tuple():
+                return [plain(inner) for inner in value]
+        return value
+
+    def estimates(value: Any) -> Any:
+        return value._asdict() if isinstance(value, Estimate) else value
+
+    def fields(value: Any) -> dict[str, Any]:
+        return {field: estimates(getattr(value, field)) for field in value.__slots__}
+
+    def line(one: Line) -> dict[str, Any]:
+        found = fields(one)
+        return found | {"harms": {name: harm._asdict() for name, harm in one.harms.items()}}
+
+    whole = fields(card) | {
+        "weights": asdict(card.weights),
+        "pools": [line(one) for one in card.pools],
+        "opponents": [line(one) for one in card.opponents],
+    }
+    return plain(whole)
 
 
 def table_json(table: ActionTable) -> dict[str, dict[str, float]]:

@@ -160,12 +160,10 @@ class Run:
         return settings.learning_rate * (1 - done * (1 - settings.final_rate))
 
     def pull(self, iteration: int) -> Pull:
-        """What the update of ``iteration`` is weighed by; the entropy bonus falls to 0 in a line."""
+        """What weighs in the update of ``iteration``; the entropy bonus falls to 0 in a line."""
         reference, learning = self.config.reference, self.config.learning
         left = 1 - iteration / max(1, learning.iterations - 1)
-        return Pull(
-            learning.clip, reference.kl_talk, reference.kl_move, learning.entropy * left
-        )
+        return Pull(learning.clip, reference.kl_talk, reference.kl_move, learning.entropy * left)
 
     def begin_learning(self) -> None:
         """After the warm start: a fresh optimiser, and the policy as it stands as the reference."""

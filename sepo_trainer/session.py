@@ -20,10 +20,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers.utils.logging import disable_progress_bar
 
-from sepo_envs.exact.action_table import ActionTable
+from opponents.scorecard import Scorecard
+from sepo_envs.exact import ActionTable
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import CheckpointError
 from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.evaluation import evaluate
 from sepo_trainer.metrics import metrics_line, result_record, transcript
 from sepo_trainer.report import write_report
 from sepo_trainer.run import Run, put_together
@@ -36,7 +38,7 @@ from sepo_trainer.run_folder import (
     write_config,
     write_whole,
 )
-from sepo_trainer.scores import score
+from sepo_trainer.scores import Against, Scores, score
 from sepo_trainer.train import Step, prepare, train
 
 disable_progress_bar()  # of transformers, which draws one for loading half a megabyte
@@ -111,7 +113,7 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
     with _bar(console, "warm start", config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
-    console.print(f"{describe(run, run.table())}\nThe model is in {to}.")
+    console.print(f"{describe(final_scores(run)[1])}\nThe model is in {to}.")
 
 
 MODEL_FILES = frozenset(
@@ -161,8 +163,7 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
             line = metrics_line(done, run.stage)
             folder.append(folder.metrics, line)
             folder.append(folder.timings, {"iteration": done.iteration} | done.seconds)
-            value = done.scores.exploitability.value
-            step(number, f"exploitability {value:.4f}  J {done.scores.objective:+.3f}")
+            step(number, _headline(done.scores))
             if number % every == 0 or number == total or pressed():
                 write_whole(folder.transcripts / f"{number:06d}.txt", transcript(done.groups))
                 checkpoints.save(folder.checkpoints, run.checkpoint())
@@ -181,29 +182,51 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
                 )
 
         train(run, report)
-    table = run.table()
     save_model(run, folder.model)
-    scores = score(run.stage.tree, table, run.opponents(table), run.weights)
+    table, scores, card = final_scores(run)
     seconds = sum(
         value
         for line in read_lines(folder.timings)
         for part, value in line.items()
         if part != "iteration"
     )
-    result = result_record(run.config, table, scores, run.stage, seconds)
+    result = result_record(run.config, table, scores, run.stage, seconds, card)
     write_whole(folder.result, json.dumps(result, indent=1))
     write_report(folder)
-    console.print(f"{describe(run, table)}\nThe report is {folder.report}.")
+    console.print(f"{describe(scores)}\nThe report is {folder.report}.")
 
 
-def describe(run: Run, table: ActionTable) -> str:
-    """One line on a policy's exploitability, and how exact it is."""
-    found = run.stage.tree.exploitability_interval(table)
+def final_scores(run: Run) -> tuple[ActionTable | None, Scores, Scorecard | None]:
+    """The policy as it stands: exactly where its table is read, else by play on fresh deals."""
+    table, tree = run.table(), run.stage.tree
+    if table is not None and tree is not None:
+        return table, score(tree, table, run.opponents(table), run.weights), None
+    card = evaluate(run, episodes=run.config.evaluation_episodes).card
+    against = {
+        str(line.opponent): Against(line.payoff.value, line.margin.value) for line in card.opponents
+    }
+    u, e, c, x, objective = (part.value for part in (card.u, card.e, card.c, card.x, card.safety))
+    return None, Scores(u, e, c, x, objective, against, None), card
+
+
+def describe(scores: Scores) -> str:
+    """One line on a policy, and how exact it is."""
+    found = scores.exploitability
+    if found is None:
+        return (
+            f"J {scores.objective:+.3f} per round, by play: u {scores.u:+.3f}, e {scores.e:.3f}, "
+            f"c {scores.c:.3f}, x {scores.x:.3f}"
+        )
     return (
-        f"exploitability {found.value:.4f} points per hand ({found.kind}: at most "
-        f"{table.most_uncovered:.1e} of any reply is uncovered, "
+        f"exploitability {found.value:.4f} points per hand ({found.label}, "
         f"so between {found.low:.4f} and {found.high:.4f})"
     )
+
+
+def _headline(scores: Scores) -> str:
+    found = scores.exploitability
+    exact = "" if found is None else f"exploitability {found.value:.4f}  "
+    return f"{exact}J {scores.objective:+.3f}"
 
 
 def save_model(run: Run, to: Path) -> None:

@@ -74,29 +74,63 @@ def _verdict(record: Record, known: Landmarks, name: str) -> dict[str, Any]:
         return {"title": f"Run {name}", "verdict": said, "final": "unknown", "facts": []}
     start, (done, final) = record.policies[0][1], record.policies[-1]
     done = done if record.result else done + 1
-    exact = final["uncovered"] < EXACT_BELOW
-    values = [_number(run["exploitability"]) for run in (start, final)]
-    interval = f"{_number(final['exploitability_low'])} to {_number(final['exploitability_high'])}"
+    headline = _exploitability(start, final, known) if record.is_read else _objective(start, final)
     took = _duration(record.seconds)
     said = (
-        f"{game}, seed {config.seed}, arm {arm}: exploitability "
-        f"{values[0]}\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}{values[1]} "
-        f"{known.unit} ({interval}, {'exact' if exact else 'not exact'}) in {took}"
+        f"{game}, seed {config.seed}, arm {arm}: {headline.name} "
+        f"{headline.start}\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}{headline.end} "
+        f"{headline.unit} in {took}"
         f"{'' if record.result else f', after {done} of {planned} iterations'}."
     )
     facts = {
-        "At the start": values[0],
-        "At the end" if record.result else "So far": values[1],
-        "Interval": interval,
-        "Exact": f"{'yes' if exact else 'no'} ({final['uncovered']:.1e} uncovered)",
+        "At the start": headline.start,
+        "At the end" if record.result else "So far": headline.end,
+        **headline.facts,
         "Objective J": f"{final['objective']:+.4f}",
         "Iterations": f"{done} of {planned}",
         "Time": took,
     }
-    if known.family:
+    if known.family and record.is_read:
         nearest = known.family.nearest(final["table"])
         facts["Off the nearest equilibrium"] = f"{nearest.distance:.3f} at most"
-    return {"title": f"Run {name}", "verdict": said, "final": values[1], "facts": facts.items()}
+    return {"title": f"Run {name}", "verdict": said, "final": headline.end, "facts": facts.items()}
+
+
+class _Headline(NamedTuple):
+    """The number that says how a run went."""
+
+    name: str
+    start: str
+    end: str
+    unit: str
+    facts: dict[str, str]
+
+
+def _exploitability(start: dict[str, Any], final: dict[str, Any], known: Landmarks) -> _Headline:
+    exact = final["uncovered"] < EXACT_BELOW
+    interval = f"{_number(final['exploitability_low'])} to {_number(final['exploitability_high'])}"
+    return _Headline(
+        "exploitability",
+        _number(start["exploitability"]),
+        _number(final["exploitability"]),
+        f"{known.unit} ({interval}, {'exact' if exact else 'not exact'})",
+        {
+            "Interval": interval,
+            "Exact": f"{'yes' if exact else 'no'} ({final['uncovered']:.1e} uncovered)",
+        },
+    )
+
+
+def _objective(start: dict[str, Any], final: dict[str, Any]) -> _Headline:
+    card = final.get("scorecard")
+    interval = f"{card['safety']['low']:+.3f} to {card['safety']['high']:+.3f}" if card else ""
+    return _Headline(
+        "J",
+        f"{start['objective']:+.3f}",
+        f"{final['objective']:+.3f}",
+        f"scaled points per round, by play{f' (95 %: {interval})' if interval else ''}",
+        {"Interval": interval} if interval else {},
+    )
 
 
 def _notes(record: Record) -> list[str]:
@@ -107,7 +141,7 @@ def _notes(record: Record) -> list[str]:
             f"{record.config.learning.iterations} iterations are done. A policy is measured before "
             "the update of its iteration, so the latest update does not count yet."
         )
-    if record.policies and not record.policies[-1][1]["uncovered"] < EXACT_BELOW:
+    if record.is_read and not record.policies[-1][1]["uncovered"] < EXACT_BELOW:
         notes.append(
             f"The {record.newest} number is not exact: in some situation {EXACT_BELOW:g} or more "
             "of the policy's probability was not covered when it was read. Trust the interval."
@@ -122,35 +156,20 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
     """Every picture that the record has the numbers for, in the order of the page."""
     if not record.policies:
         return
-    low, high = record.curve("exploitability_low"), record.curve("exploitability_high")
-    yield Drawing(
-        "exploitability",
-        "Exploitability",
-        "How much a best response gains on the policy, averaged over the seats; an equilibrium has "
-        "0. Shaded: how far off the number can be, given what was not covered.",
-        lambda width: plots.exploitability(
-            record.curve("exploitability"),
-            low,
-            high,
-            unit=known.unit,
-            uniform=known.uniform,
-            width=width,
-        ),
-    )
-    panels, columns, caption = _panels(record, known)
-    yield Drawing(
-        "moves", "Moves", caption, lambda width: plots.moves(panels, columns=columns, width=width)
-    )
+    if record.is_read:
+        yield from _read_out(record, known)
     objective = [
         Gauge("u, mean payoff against the train pool", "points", record.curve("u")),
         Gauge("e, margin of the exploit pool", "points", record.curve("e")),
+        Gauge("c, collusion", "share", record.curve("c")),
+        Gauge("x, externality", "share", record.curve("x")),
         Gauge("J, the objective", "scaled points", record.curve("objective")),
     ]
+    objective = [gauge for gauge in objective if gauge.curve.values]
     yield Drawing(
         "objective",
         "Objective",
-        "J = s (u \N{MINUS SIGN} \N{GREEK SMALL LETTER LAMDA} e), its payoff part: what is earned, "
-        "less what an exploiter earns from it.",
+        "J: what is earned, less what an exploiter earns from it and what it costs others.",
         lambda width: plots.gauges(objective, columns=1, width=width),
         half=True,
     )
@@ -160,8 +179,8 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
         yield Drawing(
             "opponents",
             "Payoff against each opponent",
-            "Exact, averaged over the seats. An adaptive opponent is worked out anew against "
-            "every policy.",
+            f"{'Exact' if record.is_read else 'In the episodes played'}, averaged over the seats. "
+            "An adaptive opponent is worked out anew against every policy.",
             lambda width: plots.against(payoffs, unit=known.unit, width=width),
             half=True,
         )
@@ -189,6 +208,29 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
             lambda width: plots.time(parts, tokens, width=width),
             half=True,
         )
+
+
+def _read_out(record: Record, known: Landmarks) -> Iterator[Drawing]:
+    """The pictures of a policy whose every situation was read."""
+    low, high = record.curve("exploitability_low"), record.curve("exploitability_high")
+    yield Drawing(
+        "exploitability",
+        "Exploitability",
+        "How much a best response gains on the policy, averaged over the seats; an equilibrium has "
+        "0. Shaded: how far off the number can be, given what was not covered.",
+        lambda width: plots.exploitability(
+            record.curve("exploitability"),
+            low,
+            high,
+            unit=known.unit,
+            uniform=known.uniform,
+            width=width,
+        ),
+    )
+    panels, columns, caption = _panels(record, known)
+    yield Drawing(
+        "moves", "Moves", caption, lambda width: plots.moves(panels, columns=columns, width=width)
+    )
 
 
 def _cells(record: Record, known: Landmarks) -> list[Cell]:
@@ -246,7 +288,7 @@ def _panels(record: Record, known: Landmarks) -> tuple[list[Panel], int, str]:
 
 def _table(record: Record, known: Landmarks) -> dict[str, Any] | None:
     """The final policy in numbers, next to the nearest equilibrium where one is known."""
-    if not record.policies:
+    if not record.is_read:
         return None
     final = record.policies[-1][1]["table"]
     cells, family = _cells(record, known), known.family

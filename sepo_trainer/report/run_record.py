@@ -36,6 +36,11 @@ class Record:
         return measured + ([(int(self.result["iterations"]), self.result)] if self.result else [])
 
     @property
+    def is_read(self) -> bool:
+        """Whether the policy's table, and so its exploitability, is known."""
+        return bool(self.policies) and "table" in self.policies[-1][1]
+
+    @property
     def seconds(self) -> float:
         """Spent so far, interruptions not counted."""
         if self.result:
