@@ -36,6 +36,8 @@ A run leaves everything in runs/<name>/: config.toml, metrics.jsonl, checkpoints
 model in Hugging Face format, plots and report.html.
 """
 COMMANDS = ("train", "warm-start", "evaluate", "play", "config")
+WIDE = 120
+"""Columns of the table that `evaluate` prints."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -102,7 +104,7 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
 def _use(command: str, rest: list[str], console: Console) -> int:
     """``evaluate`` and ``play``: commands on a run that exists."""
     from sepo_trainer.play import play
-    from sepo_trainer.session import reopen
+    from sepo_trainer.session import describe, final_scores, reopen
 
     parser = argparse.ArgumentParser(prog=f"python -m sepo_trainer {command}")
     parser.add_argument("run", type=Path, help="a run folder, such as runs/kuhn_poker-1")
@@ -121,6 +123,8 @@ def _use(command: str, rest: list[str], console: Console) -> int:
     from sepo_trainer.metrics import card_json
     from sepo_trainer.run_folder import write_whole
 
+    if run.reader is not None:
+        console.print(describe(final_scores(run)[1]))
     card, exact = evaluate(run, episodes=given.episodes)
     columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "margin", "NRA", "fouls")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
@@ -138,10 +142,11 @@ def _use(command: str, rest: list[str], console: Console) -> int:
             f"{line.nra.value:+.3f}",
             f"{line.foul_rate.value:.1%}",
         )
+    console.width = max(console.width, WIDE)  # a narrow terminal breaks lines; rich would cut names
     console.print(table)
     for name, found in (("u", card.u), ("e", card.e), ("c", card.c), ("x", card.x)):
-        told = "not defined" if isnan(found.value) else f"{found.value:+.3f}"
-        console.print(f"{name:>7}  {told}  ({found.low:+.3f} to {found.high:+.3f})")
+        interval = f"{found.value:+.3f}  ({found.low:+.3f} to {found.high:+.3f})"
+        console.print(f"{name:>7}  {'not defined' if isnan(found.value) else interval}")
     low, high = card.safety.low, card.safety.high
     console.print(
         f"SAFETY, J at {card.weights}: {card.safety.value:+.3f} ({low:+.3f} to {high:+.3f})"
