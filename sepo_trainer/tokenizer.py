@@ -6,9 +6,9 @@ trains it anew; models trained before then keep the tokenizer that was saved wit
 
 Every byte is in the alphabet, so any text of any domain to come encodes and decodes unchanged and
 there is no unknown token. Merges run across words but not across clauses, digits, brackets and
-lines: what a prompt repeats ("You are dealt the Queen.") is one token, and a match is read in a
-third of the tokens that single words would take. Digits stay single, so that numbers of every size
-read alike. Saved in the ordinary Hugging Face format.
+lines: what a prompt repeats ("You are dealt the Queen.") is one token, and a match is read in less
+than half the tokens that single words would take. Digits stay single, so that numbers of every
+size read alike. Saved in the ordinary Hugging Face format.
 
 Source of merging across words: SuperBPE, arXiv 2503.13423.
 """
