@@ -35,9 +35,14 @@ def play(run: Run, *, iteration: int = 0) -> tuple[list[Group], Scores]:
     return groups, score(run.stage.tree, table, opponents, run.weights)
 
 
+def gates(scores: Scores) -> dict[str, float]:
+    """Which opponents earn more than the policy."""
+    return {name: float(met.margin > 0) for name, met in scores.against.items()}
+
+
 def rows_played(run: Run) -> tuple[list[Group], list[Row]]:
     groups, scores = play(run)
-    return groups, learnable(run, groups, scores)[0]
+    return groups, learnable(run, groups, gates(scores))[0]
 
 
 def turns_of(groups: Sequence[Group]):

@@ -36,8 +36,10 @@ from sepo_trainer.model import LanguageModel
 from sepo_trainer.records import Group, Row
 from sepo_trainer.run import Progress, Run
 from sepo_trainer.samplers.transformers import TransformersSampler
+from sepo_trainer.scores import Scores
 from sepo_trainer.stage import Stage, set_stage
 from sepo_trainer.train import learnable
+from tests.sepo_trainer.runs import gates
 
 PLAIN = Pull(clip=0.2, kl_talk=0.0, kl_move=0.0, entropy=0.0)
 """The policy gradient alone."""
@@ -196,9 +198,9 @@ def under(run: Run, **objective: object) -> Run:
     return replace(run, config=run.config.model_copy(update={"objective": changed}))
 
 
-def gradient(run: Run, groups: Sequence[Group], scores: object) -> Tensor:
+def gradient(run: Run, groups: Sequence[Group], scores: Scores) -> Tensor:
     """The trainer's estimate of dJ/dtheta from ``groups``, flat."""
-    return ascent(run, learnable(run, groups, scores)[0])
+    return ascent(run, learnable(run, groups, gates(scores))[0])
 
 
 def ascent(run: Run, rows: Sequence[Row]) -> Tensor:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import Checkpoint, CheckpointError
-from tests.sepo_trainer.runs import rows_played, run_with
+from sepo_trainer.train import learnable
+from tests.sepo_trainer.runs import gates, play, rows_played, run_with
 
 SHAPE = {"hidden": 32, "layers": 1, "heads": 2}
 
@@ -117,21 +118,25 @@ SETTINGS = {
 
 
 def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
-    """Weights, reference, Adam's moments and count, baselines, past responses, the next batch."""
+    """Weights, reference, Adam's moments, baselines, margins, past responses, the next batch."""
     run = run_with(SHAPE, **SETTINGS)
     for iteration in (1, 2):
-        _, rows = rows_played(run)
+        groups, scores = play(run)
         run.remember(run.table())
-        run.learner.update(rows, run.pull, learning_rate=1e-3)
+        rows, _ = learnable(run, groups, gates(scores))
+        run.progress.notice(scores)
+        run.learner.update(rows, run.pull(iteration), learning_rate=1e-3)
         run.progress.iteration = iteration
     assert run.progress.baselines
     assert len(run.progress.past_responses) == 2
+    assert len(set(run.progress.margins.values())) > 1
     path = checkpoints.save(tmp_path, run.checkpoint())
 
     fresh = run_with(SHAPE, **SETTINGS)
     fresh.restore(checkpoints.load(path), source=path)
     assert fresh.progress.iteration == fresh.sampler.version == 2
     assert fresh.progress.baselines == run.progress.baselines
+    assert fresh.progress.margins == run.progress.margins
     assert [t.rows for t in fresh.progress.past_responses] == [
         t.rows for t in run.progress.past_responses
     ]
@@ -149,6 +154,6 @@ def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
     results = []
     for each in (fresh, run):
         _, rows = rows_played(each)
-        each.learner.update(rows, each.pull, learning_rate=1e-3)
+        each.learner.update(rows, each.pull(2), learning_rate=1e-3)
         results.append([weight.clone() for weight in each.language.model.parameters()])
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))

@@ -200,8 +200,13 @@ def test_a_finished_run_can_be_evaluated_and_says_how_it_was_sampled(capsys, tmp
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "mine"), "--episodes", "240"]) == 0
     shown = capsys.readouterr().out
-    assert "exploitability" in shown
-    pairs = json.loads((tmp_path / "mine/evaluation.json").read_text())
-    assert {pair["pool"] for pair in pairs} == {"train", "exploit", "heldout"}
-    assert all(pair["episodes"] == 240 for pair in pairs)
-    assert all(pair["opponent"] in shown for pair in pairs)
+    assert shown.startswith("exploitability ")
+    assert "SAFETY, J at " in shown
+    assert "nan" not in shown
+    written = json.loads((tmp_path / "mine/evaluation.json").read_text())
+    lines = written["opponents"]
+    assert {line["pool"] for line in lines} == {"train", "exploit", "heldout"}
+    assert all(line["matches"] == 240 for line in lines)
+    assert all(line["opponent"] in shown for line in lines)
+    assert written["exact"].keys() == {line["opponent"] for line in lines}
+    assert written["c"]["value"] is None  # not defined in a zero-sum game, and no NaN in JSON

@@ -1,15 +1,18 @@
 """Sampled play as a check of the exact numbers, and play against a person."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from opponents.kuhn_poker import UNIFORM
 from opponents.opponent import Pool
+from opponents.scorecard import Line
 from sepo_envs.human import Human
 from sepo_trainer.evaluation import evaluate
 from sepo_trainer.play import play
-from sepo_trainer.scores import meet
+from sepo_trainer.run import Run
+from sepo_trainer.scores import meet, score
 from tests.sepo_trainer.runs import run_with
 
 
@@ -18,34 +21,59 @@ def run(warm_model):
     return run_with(warm_model("fresh"))
 
 
-def off(pair) -> float:
+def off(line: Line, exact: Mapping[str, float]) -> float:
     """How many standard errors the sampled mean lies from the exact one."""
-    error = (pair.high - pair.low) / (2 * 1.96)
-    return abs(pair.payoff - pair.exact) / error
+    error = (line.payoff.high - line.payoff.low) / (2 * 1.96)
+    return abs(line.payoff.value - exact[line.opponent]) / error
+
+
+def against_uniform(run: Run) -> Run:
+    """The same run with one opponent to evaluate it."""
+    return replace(run, stage=replace(run.stage, pools={"heldout": Pool("heldout", (UNIFORM,))}))
 
 
 def test_sampled_play_agrees_with_enumeration_against_every_opponent(run):
     """Nine opponents; a fortieth of the replies are read only at the second try."""
-    pairs = evaluate(run, episodes=960)
-    assert len(pairs) == 9
-    assert all(off(pair) < 4 for pair in pairs)
-    assert sum(off(pair) > 1.96 for pair in pairs) <= 2
-    assert all(pair.episodes == 960 for pair in pairs)
-    assert all(pair.foul_rate < 0.02 for pair in pairs)
+    card, exact = evaluate(run, episodes=960)
+    assert len(card.opponents) == len(exact) == 9
+    assert all(off(line, exact) < 4 for line in card.opponents)
+    assert sum(off(line, exact) > 1.96 for line in card.opponents) <= 2
+    assert all(line.matches == 960 for line in card.opponents)
+    assert all(line.foul_rate.value < 0.02 for line in card.opponents)
+
+
+def test_the_parts_of_the_objective_agree_with_enumeration(run):
+    """u over train, and e over the mean margins of the two exploiters; both of them gain."""
+    card, _ = evaluate(run, episodes=960)
+    table = run.table()
+    exact = score(run.stage.tree, table, run.opponents(table), run.weights)
+    for sampled, known in ((card.u, exact.u), (card.e, exact.e), (card.safety, exact.objective)):
+        assert abs(sampled.value - known) < 4 * (sampled.high - sampled.low) / (2 * 1.96)
+    assert exact.e > 0.1
+
+
+def test_an_odd_number_of_episodes_is_rounded_up_to_both_seats_alike(run):
+    """At least as many as were asked for, and every deal from both seats."""
+    card, _ = evaluate(against_uniform(run), episodes=25)
+    [line] = card.opponents
+    assert (line.matches, card.deals) == (26, 13)
 
 
 def test_more_episodes_narrow_the_interval_around_the_exact_value(run):
     """The opponent's own draws are part of the spread: each episode has its own."""
-    only = replace(run, stage=replace(run.stage, pools={"heldout": Pool("heldout", (UNIFORM,))}))
-    [few], [many] = evaluate(only, episodes=600), evaluate(only, episodes=9_600)
-    assert (many.high - many.low) == pytest.approx((few.high - few.low) / 4, rel=0.2)
-    assert off(few) < 3
-    assert off(many) < 3
+    only = against_uniform(run)
+    (few, exact), (many, _) = evaluate(only, episodes=600), evaluate(only, episodes=9_600)
+    [one], [other] = few.opponents, many.opponents
+    assert (other.payoff.high - other.payoff.low) == pytest.approx(
+        (one.payoff.high - one.payoff.low) / 4, rel=0.2
+    )
+    assert off(one, exact) < 3
+    assert off(other, exact) < 3
 
 
 def test_evaluation_is_the_same_each_time(run):
-    only = replace(run, stage=replace(run.stage, pools={"heldout": Pool("heldout", (UNIFORM,))}))
-    assert evaluate(only, episodes=24) == evaluate(only, episodes=24)
+    only = against_uniform(run)
+    assert repr(evaluate(only, episodes=24)) == repr(evaluate(only, episodes=24))
 
 
 def test_heldout_opponents_are_never_trained_on(run):

@@ -15,6 +15,7 @@ from sepo_trainer.records import Group
 from sepo_trainer.scores import score
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
+from tests.sepo_trainer.runs import gates
 from tests.sepo_trainer.tabular import Dilemma, gradient, under, weighing
 
 THREE_SIGMA = 0.0027
@@ -220,7 +221,8 @@ def test_one_row_per_episode_and_one_per_decision_give_one_gradient(twice):
         twice.run.stage, twice.run.language.model.theta[:, 0].tolist(), batches=5, deals=16
     )
     rows = [
-        len(learnable(played.run, played.batches[0], played.scores)[0]) for played in (twice, fresh)
+        len(learnable(played.run, played.batches[0], gates(played.scores))[0])
+        for played in (twice, fresh)
     ]
     assert rows[1] == 2 * rows[0]
     torch.testing.assert_close(fresh.gradients(), twice.credited[:5], rtol=1e-5, atol=1e-6)

@@ -15,6 +15,7 @@ from sepo_trainer.credit import credit
 from sepo_trainer.scores import score
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
+from tests.sepo_trainer.runs import gates
 from tests.sepo_trainer.tabular import Dilemma
 
 tables = st.tuples(st.integers(2, 6), st.integers(1, 4)).flatmap(
@@ -103,7 +104,7 @@ def test_a_group_is_one_pool_opponent_deal_and_seat():
 
 def test_the_order_of_rows_changes_no_gradient():
     run, groups, scores = played()
-    rows, _ = learnable(run, groups, scores)
+    rows, _ = learnable(run, groups, gates(scores))
     shuffled = Random(0).sample(rows, len(rows))
     torch.testing.assert_close(
         tabular.ascent(run, shuffled), tabular.ascent(run, rows), rtol=1e-5, atol=1e-7
@@ -115,13 +116,12 @@ def test_more_turns_change_no_episodes_reward():
     run, groups, scores = played()
 
     def rewards(groups):
-        gates = {name: float(met.margin > 0) for name, met in scores.against.items()}
         found = credit(
             groups,
             arm="credited",
             weights=run.weights,
             harms=run.stage.domain.harms,
-            gates=gates,
+            gates=gates(scores),
             foul_penalty=0.5,
         )
         return np.concatenate([one.rewards for one in found])
@@ -132,7 +132,7 @@ def test_more_turns_change_no_episodes_reward():
     stretched = [replace(first, rollouts=(longer, *rest)), *others]
     np.testing.assert_array_equal(rewards(stretched), rewards(groups))
     advantages = [
-        [row.advantages for row in learnable(run, those, scores)[0]]
+        [row.advantages for row in learnable(run, those, gates(scores))[0]]
         for those in (groups, stretched)
     ]
     turns = len(first.rollouts[0].turns)
@@ -152,7 +152,7 @@ def test_ten_points_more_for_one_seat_change_no_advantage():
         scores = scores._replace(
             against={k: a._replace(margin=1.0) for k, a in scores.against.items()}
         )
-        rows.append(learnable(run, groups, scores)[0])
+        rows.append(learnable(run, groups, gates(scores))[0])
     plain, favoured = rows
     assert any(any(row.advantages) for row in plain)
     for one, other in zip(plain, favoured, strict=True):
@@ -166,8 +166,8 @@ def test_groups_that_carry_no_signal_are_counted():
     alone = replace(run.arena, replicates=1).play(
         run.sampler, run.opponents(run.table()), iteration=0
     )
-    rows, stats = learnable(run, alone, scores)
+    rows, stats = learnable(run, alone, gates(scores))
     assert stats["groups_without_signal"] == stats["groups"] == 10
     assert not any(any(row.advantages) for row in rows)
-    _, lively = learnable(run, played()[1], scores)
+    _, lively = learnable(run, played()[1], gates(scores))
     assert lively["groups_without_signal"] < 5

@@ -1,3 +1,6 @@
+import re
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +8,8 @@ from tokenizers.pre_tokenizers import Split
 from transformers import AutoTokenizer
 
 from sepo_envs.catalogue import CATALOGUE
+from sepo_envs.episode import begin
+from sepo_envs.protocol import Talk
 from sepo_trainer.tokenizer import END, PAD, PIECES, embedded_tokenizer, train_tokenizer
 
 TOKENIZER = embedded_tokenizer()
@@ -45,12 +50,49 @@ def test_digits_stay_single_so_that_all_numbers_read_alike(number):
     assert len(TOKENIZER(str(number))["input_ids"]) == len(str(number))
 
 
+def texts(name: str, episodes: int = 12) -> list[str]:
+    """What is read in random episodes of a domain, and every reply that its words allow there."""
+    game = CATALOGUE[name].make()
+    words, found = CATALOGUE[name].words(game), []
+    for number in range(episodes):
+        rng = Random(f"other episodes than it was trained on|{name}|{number}")
+        episode = begin(game).deal(rng)
+        talks = [Talk(words, seat, "conversation") for seat in range(game.seats)]
+        while (seat := episode.actor) is not None:
+            legal = game.legal_moves(episode.state, seat)
+            heard = talks[seat].hear(episode)
+            fresh = Talk(words, seat, "fresh").hear(episode)
+            move = rng.choice(legal)
+            bare = words.say(move, episode.state, seat)
+            talks[seat], _ = heard.reply(bare, episode)
+            found += [heard.messages[-1].content, fresh.messages[-1].content, bare]
+            found += [f"{thought} {bare}" for thought in words.thoughts(episode.state, seat)]
+            episode = episode.play(move).deal(rng)
+    return found
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_clauses_of_every_domains_prompts_are_one_token_each(name):
-    """The kept tokenizer still fits today's prompts; if not, train it anew on purpose."""
-    words = CATALOGUE[name].words(CATALOGUE[name].make())
-    for clause, _ in Split(PIECES, "isolated").pre_tokenize_str(words.rules(0)):
-        assert len(TOKENIZER(clause)["input_ids"]) == 1, clause
+def test_a_clause_of_any_domains_text_is_one_token(name):
+    """The kept tokenizer still fits today's words; if not, train it anew on purpose."""
+    for text in texts(name):
+        pieces = [piece for piece, _ in Split(PIECES, "isolated").pre_tokenize_str(text)]
+        assert [TOKENIZER.decode([token]) for token in TOKENIZER(text)["input_ids"]] == pieces
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_text_takes_less_than_half_the_tokens_of_its_words(name):
+    """Counting words, digits, signs and line breaks, which no merge across words could join."""
+    found = texts(name)
+    tokens = sum(len(TOKENIZER(text)["input_ids"]) for text in found)
+    single = sum(len(re.findall(r"[^\W\d]+|\d|[^\w\s]|\n", text)) for text in found)
+    assert 2 * tokens < single
+
+
+def test_a_kuhn_prompt_is_as_many_tokens_as_it_has_clauses():
+    """By hand."""
+    text = "You are dealt the Queen. You act first.\n"
+    pieces = [TOKENIZER.decode([token]) for token in TOKENIZER(text)["input_ids"]]
+    assert pieces == ["You are dealt the Queen.", " You act first.\n"]
 
 
 def test_a_move_stays_apart_from_the_clause_before_it_and_from_its_brackets():
