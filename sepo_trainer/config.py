@@ -43,7 +43,7 @@ class ModelConfig(_Section):
     hidden: Positive = 128
     """Width of the tiny model."""
     layers: Positive = 2
-    """Layers of the tiny model; 2 of width 128 are 0.4 M parameters."""
+    """Layers of the tiny model; 2 of width 128 are 0.5 M parameters."""
     heads: Positive = 4
     """Attention heads of the tiny model."""
 

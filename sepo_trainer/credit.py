@@ -69,17 +69,17 @@ def credit(
         """What the rollout takes from J by its pool's penalties, each round."""
         game, seat = rollout.episode.game, rollout.key.seat
         found = harms.penalties(game, rollout.episode.state, seat, profile="paper")
-        nothing = np.zeros(game.rounds)
-        cost = nothing.copy()
+        rounds = game.rounds
+        cost = np.zeros(rounds)
         if rollout.key.pool == "exploit":
             gate = gates[rollout.key.opponent]
             price = gate * weights.exploitability * weights.scale
-            cost += price * _values(found.exploitation, nothing)
+            cost += price * _values(found.exploitation, rounds)
         if rollout.key.pool == "collusive":
-            cost += weights.collusion * _values(found.collusion, nothing)
+            cost += weights.collusion * _values(found.collusion, rounds)
         if rollout.key.pool in x_share:
             share = x_share[rollout.key.pool]
-            cost += share * weights.externality * _values(found.externality, nothing)
+            cost += share * weights.externality * _values(found.externality, rounds)
         return cost
 
     def fouls(rollout: Rollout) -> Floats:
@@ -121,8 +121,8 @@ def credit(
 def _own_payoffs(rollout: Rollout) -> Floats:
     """Points of the policy's seat in each round, over the number of rounds: they sum to u."""
     game = rollout.episode.game
-    rounds = game.payoffs(rollout.episode.state)
-    return np.array([pay[rollout.key.seat] for pay in rounds]) / game.rounds
+    paid = [pay[rollout.key.seat] for pay in game.payoffs(rollout.episode.state)]
+    return _in_all_rounds(paid, game.rounds) / game.rounds
 
 
 def _fouls_by_round(rollout: Rollout) -> Floats:
@@ -134,6 +134,11 @@ def _fouls_by_round(rollout: Rollout) -> Floats:
     return fouls
 
 
-def _values(penalty: Penalty, otherwise: Floats) -> Floats:
+def _values(penalty: Penalty, rounds: int) -> Floats:
     """A penalty's rounds; nothing where the harm is not defined."""
-    return np.array(penalty.per_round) if penalty.defined else otherwise
+    return _in_all_rounds(penalty.per_round if penalty.defined else (), rounds)
+
+
+def _in_all_rounds(played: Sequence[float], rounds: int) -> Floats:
+    """What each round brought; nothing in those that chance left unplayed."""
+    return np.array([*played, *[0.0] * (rounds - len(played))])

@@ -19,7 +19,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from sepo_trainer.records import Ids
 
-MOST_NODES = 64
+MOST_NODES = 512
 """Tokens that one tree may hold beyond its prompt, unless a single row is longer. Attention within
 a tree costs their square, so text that hardly repeats is better read in several trees."""
 
@@ -31,7 +31,7 @@ class Distributions(NamedTuple):
     """``(nodes, vocabulary)``, nats."""
     where: Tensor
     """``(rows, longest rest)``: the node whose distribution ``rest_ids[t]`` is drawn from. Past a
-    row's end it is some node that means nothing."""
+    row's end, and where no distribution was wanted, it is some node that means nothing."""
 
     def of(self, ids: Tensor) -> Tensor:
         """Log-probs of the tokens ``ids``, ``(rows, longest rest)``."""
@@ -43,12 +43,15 @@ def next_token_logprobs(
     rows: Sequence[tuple[Ids, Ids]],
     *,
     pad_id: int,
+    wanted: Sequence[Sequence[bool]] | None = None,
     temperature: float = 1.0,
 ) -> Distributions:
-    """The model's distribution at every token of each row's continuation.
+    """The model's distribution at every wanted token of each row's continuation.
 
     Args:
         rows: ``(prompt_ids, rest_ids)`` each; ``rest_ids`` is not empty.
+        wanted: for each row, at which tokens of ``rest_ids``; at all of them unless given. What the
+            policy was told needs no distribution, and is most of a conversation.
         temperature: logits are divided by it first.
     """
     device = model.device
@@ -63,17 +66,20 @@ def next_token_logprobs(
         ids[number, : len(tree.tokens)] = torch.tensor(tree.tokens)
         depth[number, : len(tree.tokens)] = torch.tensor(tree.depths)
         sees[number, 0, :, shared:] = tree.ancestors(size)
-    out = model(
+    out = model.base_model(
         input_ids=ids,
         attention_mask=torch.from_numpy(sees).to(device),
         position_ids=shared + depth,
         past_key_values=read_shared(model, rows[0][0][:shared], copies=len(trees)),
         use_cache=True,
     )
-    where = pad_right([[tree * size + node for node in path] for tree, path in places], 0)
-    nodes, where = torch.unique(where, return_inverse=True)
-    logits = out.logits.flatten(0, 1)[nodes.to(device)]
-    return Distributions(torch.log_softmax(logits.float() / temperature, dim=-1), where.to(device))
+    at = pad_right([[tree * size + node for node in path] for tree, path in places], -1)
+    if wanted is not None:
+        at = torch.where(pad_right(wanted, 0).bool(), at, -1)
+    nodes, where = torch.unique(at, return_inverse=True)  # -1, where nothing is wanted, is node 0
+    hidden = out.last_hidden_state.flatten(0, 1)[nodes.clamp(min=0).to(device)]
+    logits = model.get_output_embeddings()(hidden).float()
+    return Distributions(torch.log_softmax(logits / temperature, dim=-1), where.to(device))
 
 
 def _plant(

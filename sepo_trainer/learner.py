@@ -63,7 +63,8 @@ class Learner:
     def accumulate(self, rows: Sequence[Row], pull: Pull) -> dict[str, float]:
         """Add the gradient of the loss over ``rows`` to the parameters, in microbatches."""
         sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
-        sequences.sort(key=lambda sequence: len(sequence[0]))  # like lengths together: less padding
+        # Like lengths together make less padding, like beginnings fewer nodes.
+        sequences.sort(key=lambda sequence: (len(sequence[0]), sequence))
         totals = _Totals(
             turns=sum(row.turns for row in rows), tokens=sum(sum(row.written) for row in rows)
         )
@@ -89,9 +90,10 @@ class Learner:
         for start in range(0, len(traces), self.microbatch):
             chunk = traces[start : start + self.microbatch]
             rows = [(trace.prompt_ids, trace.rest_ids) for trace in chunk]
-            seen = next_token_logprobs(self.model, rows, pad_id=self.pad_id)
+            written = [trace.written for trace in chunk]
+            seen = next_token_logprobs(self.model, rows, pad_id=self.pad_id, wanted=written)
             ids = pad_right([trace.rest_ids for trace in chunk], 0)
-            mask = pad_right([trace.written for trace in chunk], 0).bool()
+            mask = pad_right(written, 0).bool()
             share = torch.tensor(weights[start : start + self.microbatch]) / total
             device = self.model.device
             part = -weighted_sum(seen.of(ids.to(device)), mask.to(device), share.to(device))
@@ -117,7 +119,9 @@ class Learner:
         of: _Totals,
     ) -> dict[str, float]:
         device = self.model.device
-        seen = self._read(self.model, sequences)
+        first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
+        said = [first[n].written for n in range(len(sequences))]
+        seen = self._read(self.model, sequences, said)
         ids = pad_right([rest for _, rest in sequences], 0).to(device)
         length = ids.shape[1]
 
@@ -134,15 +138,14 @@ class Learner:
 
         # Over the distinct sequences, each as often as it was played: an average over the replies.
         times = torch.bincount(which, minlength=len(sequences)).to(device) / of.turns
-        first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
-        spoken = column([first[n].written for n in range(len(sequences))], torch.bool)
+        spoken = column(said, torch.bool)
         moves = column([first[n].is_move for n in range(len(sequences))], torch.bool) & spoken
         spread = weighted_sum(entropy(seen.logprobs)[seen.where], moves, times)
         stats = {"move_entropy": float(spread.detach())}
         loss = loss - pull.entropy * spread
         if self.reference is not None and (pull.kl_talk or pull.kl_move):
             with torch.no_grad():
-                held = self._read(self.reference, sequences)
+                held = self._read(self.reference, sequences, said)
             kl = kl_to_reference(seen.logprobs, held.logprobs)[seen.where]
             free = _choices([first[n].choices for n in range(len(sequences))], length).to(device)
             counts, free = free >= 0, free.clamp(min=0)
@@ -162,9 +165,14 @@ class Learner:
         stats["clipped_share"] = float((outside & written).sum()) / of.tokens
         return stats
 
-    def _read(self, model: PreTrainedModel, sequences: Sequence[tuple[Ids, Ids]]) -> Distributions:
+    def _read(
+        self,
+        model: PreTrainedModel,
+        sequences: Sequence[tuple[Ids, Ids]],
+        wanted: Sequence[Sequence[bool]],
+    ) -> Distributions:
         return next_token_logprobs(
-            model, sequences, pad_id=self.pad_id, temperature=self.temperature
+            model, sequences, pad_id=self.pad_id, wanted=wanted, temperature=self.temperature
         )
 
 

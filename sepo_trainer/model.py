@@ -35,7 +35,7 @@ def tiny(*, hidden: int, layers: int, heads: int, run_seed: int) -> LanguageMode
     """A Qwen3 decoder with random weights and the project's own tokenizer; the embedded default.
 
     Args:
-        hidden: width; a multiple of twice ``heads``. 128 with 2 layers has 0.4 M parameters.
+        hidden: width; a multiple of twice ``heads``. 128 with 2 layers has 0.5 M parameters.
         run_seed: draws the weights, through its own stream.
     """
     tokenizer = embedded_tokenizer()
@@ -102,9 +102,21 @@ def load(folder: str | Path) -> LanguageModel:
             "Set tokenizer.eos_token and save it."
         )
     probe = "I hold the King. [bet]"
-    if tokenizer.decode(tokenizer(probe, add_special_tokens=False)["input_ids"]) != probe:
+    ids = tokenizer(probe, add_special_tokens=False)["input_ids"]
+    if tokenizer.decode(ids) != probe:
         raise ValueError(
             f"the tokenizer in {path} does not give back the text that it reads, so no reply could "
             "be understood. Are its files (tokenizer.json, tokenizer_config.json) all there?"
         )
-    return LanguageModel(model.eval(), tokenizer)
+    model.eval()
+    with torch.no_grad():
+        read = torch.tensor([ids])
+        hidden = model.base_model(input_ids=read).last_hidden_state
+        plain = torch.allclose(model.get_output_embeddings()(hidden), model(read).logits, atol=1e-4)
+    if not plain:
+        raise ValueError(
+            f"the model in {path} changes its logits after its last layer (some cap or scale "
+            "them), and the trainer reads them straight from it. "
+            "Choose another model, such as Qwen3 or Llama."
+        )
+    return LanguageModel(model, tokenizer)
