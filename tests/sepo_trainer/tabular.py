@@ -60,21 +60,33 @@ class Table(nn.Module):
         self.tree = tree
         self.theta = nn.Parameter(torch.zeros(len(tree.situations), len(tree.game.moves) - 1))
 
+    @property
+    def base_model(self) -> Callable[..., SimpleNamespace]:
+        """Where a transformer has hidden states, this one has the logits themselves."""
+        return self._read
+
+    def get_output_embeddings(self) -> nn.Module:
+        return nn.Identity()
+
     def forward(
         self,
         input_ids: Tensor,
         past_key_values: object = None,
         logits_to_keep: int = 0,
         **_: object,
-    ) -> object:
+    ) -> SimpleNamespace:
+        read = self._read(input_ids[:, -logits_to_keep:], past_key_values)
+        return SimpleNamespace(logits=read.last_hidden_state, past_key_values=past_key_values)
+
+    def _read(
+        self, input_ids: Tensor, past_key_values: object = None, **_: object
+    ) -> SimpleNamespace:
         situations, moves = len(self.tree.situations), len(self.tree.game.moves)
         logits = torch.full((situations + moves, situations + moves), -1e9)
         logits[:situations, situations:] = torch.cat(
             [torch.zeros(situations, 1), self.theta], dim=1
         )
-        return SimpleNamespace(
-            logits=logits[input_ids[:, -logits_to_keep:]], past_key_values=past_key_values
-        )
+        return SimpleNamespace(last_hidden_state=logits[input_ids], past_key_values=past_key_values)
 
     def probability(self, theta: Tensor, situation: str, move: Move) -> Tensor:
         """In double precision, and differentiable in ``theta``."""

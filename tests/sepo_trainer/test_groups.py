@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sepo_trainer.advantage import centered, rewards_to_go, role_conditioned, standardized
+from sepo_trainer.advantage import (
+    centered,
+    rewards_to_go,
+    role_conditioned,
+    standardized,
+    whole_episode,
+)
 from sepo_trainer.credit import credit
 from sepo_trainer.scores import score
 from sepo_trainer.train import learnable
@@ -158,6 +164,39 @@ def test_ten_points_more_for_one_seat_change_no_advantage():
     for one, other in zip(plain, favoured, strict=True):
         assert one.rest_ids == other.rest_ids
         assert one.advantages == pytest.approx(other.advantages, abs=1e-9)
+
+
+def advantages(rounds: int, credited: str, style: str) -> tuple[list[tuple[float, ...]], int]:
+    """What each written token of each row is credited with, and how many rows say several."""
+    game = Dilemma(rounds)
+    run, groups, scores = played(game, learning={"credit": credited}, rollout={"style": style})
+    rows, _ = learnable(run, groups, gates(scores))
+    told = [
+        tuple(a for a, mine in zip(row.advantages, row.written, strict=True) if mine)
+        for row in rows
+    ]
+    return told, sum(len(set(one)) > 1 for one in told)
+
+
+def test_credit_for_the_episode_is_the_same_for_each_of_its_rounds():
+    """In a conversation a row is the whole episode; with credit by the turn many rows differ."""
+    episode, uneven = advantages(2, "episode", "conversation")
+    assert uneven == 0
+    assert any(any(one) for one in episode)
+    turn, uneven = advantages(2, "turn", "conversation")
+    assert uneven > len(turn) / 4
+    assert [one[0] for one in turn] == [one[0] for one in episode]  # all is yet to come
+
+
+def test_in_a_game_of_one_round_the_episode_is_the_turn():
+    assert advantages(1, "episode", "fresh") == advantages(1, "turn", "fresh")
+
+
+def test_the_whole_episode_by_hand():
+    """Sums 7 and 8; against the other replicate that is -1 and 1, in each round."""
+    rewards = np.array([[1.0, 2.0, 4.0], [0.0, 8.0, 0.0]])
+    assert whole_episode(rewards).tolist() == [[7.0] * 3, [8.0] * 3]
+    assert centered(whole_episode(rewards)).tolist() == [[-1.0] * 3, [1.0] * 3]
 
 
 def test_groups_that_carry_no_signal_are_counted():

@@ -4,6 +4,7 @@ import pytest
 
 from opponents.adaptive import every_seat
 from opponents.kuhn_poker import NASH, nash_table
+from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
 from sepo_trainer.scores import score
@@ -79,6 +80,29 @@ def test_the_learning_rate_falls_in_a_line_to_its_final_share():
     assert rates == pytest.approx([0.1, 0.08, 0.06, 0.04, 0.02])
     once = run_with(UNTRAINED, learning=learning | {"iterations": 1})
     assert once.learning_rate(0) == 0.1
+
+
+def test_the_entropy_bonus_falls_in_a_line_to_nothing_and_the_rest_stays():
+    """By hand: .2 in five iterations; a single iteration has all of it."""
+    learning = {"iterations": 5, "entropy": 0.2, "clip": 0.1}
+    reference = {"kl_talk": 3.0, "kl_move": 0.5}
+    run = run_with(UNTRAINED, learning=learning, reference=reference)
+    pulls = [run.pull(iteration) for iteration in range(5)]
+    assert [pull.entropy for pull in pulls] == pytest.approx([0.2, 0.15, 0.1, 0.05, 0.0])
+    assert {(pull.clip, pull.kl_talk, pull.kl_move) for pull in pulls} == {(0.1, 3.0, 0.5)}
+    once = run_with(UNTRAINED, learning=learning | {"iterations": 1}, reference=reference)
+    assert once.pull(0).entropy == 0.2
+
+
+def test_a_game_is_read_out_only_where_its_tree_is_small_and_nothing_is_hidden_from_it():
+    """J of a game that is not zero sum has harms that the tree does not know."""
+    assert {name for name in CATALOGUE if set_stage(name).tree is not None} == {"kuhn_poker"}
+    run = run_with(UNTRAINED, game={"name": "prisoners_dilemma"})
+    assert run.reader is None
+    assert run.table() is None
+    reading = run.read()
+    assert (reading.table, reading.scores) == (None, None)
+    assert reading.opponents.keys() == {"train", "exploit", "collusive"}
 
 
 def test_the_weights_are_the_published_ones_but_for_those_that_are_set():
