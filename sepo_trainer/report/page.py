@@ -71,7 +71,7 @@ def _verdict(record: Record, known: Landmarks, name: str) -> dict[str, Any]:
     planned = config.learning.iterations
     if not record.policies:
         said = f"{game}, seed {config.seed}, arm {arm}: no iteration has ended yet."
-        return {"title": f"Run {name}", "verdict": said, "final": "unknown", "facts": []}
+        return {"title": f"Run {name}", "verdict": said, "final": "nothing yet", "facts": []}
     start, (done, final) = record.policies[0][1], record.policies[-1]
     done = done if record.result else done + 1
     headline = _exploitability(start, final, known) if record.is_read else _objective(start, final)
@@ -93,7 +93,8 @@ def _verdict(record: Record, known: Landmarks, name: str) -> dict[str, Any]:
     if known.family and record.is_read:
         nearest = known.family.nearest(final["table"])
         facts["Off the nearest equilibrium"] = f"{nearest.distance:.3f} at most"
-    return {"title": f"Run {name}", "verdict": said, "final": headline.end, "facts": facts.items()}
+    final_said = f"{headline.name} {headline.end}"
+    return {"title": f"Run {name}", "verdict": said, "final": final_said, "facts": facts.items()}
 
 
 class _Headline(NamedTuple):
@@ -179,8 +180,10 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
         yield Drawing(
             "opponents",
             "Payoff against each opponent",
-            f"{'Exact' if record.is_read else 'In the episodes played'}, averaged over the seats. "
-            "An adaptive opponent is worked out anew against every policy.",
+            "Exact, averaged over the seats. An adaptive opponent is worked out anew against every "
+            "policy."
+            if record.is_read
+            else "In the episodes played, averaged over the seats.",
             lambda width: plots.against(payoffs, unit=known.unit, width=width),
             half=True,
         )
@@ -194,8 +197,9 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
     yield Drawing(
         "health",
         "Health",
-        "At an entropy near 0 nothing is tried any more. Fouls, uncovered probability and the "
-        "distance (KL) of all but the moves from the reference should stay small.",
+        "At an entropy near 0 nothing is tried any more. Fouls"
+        f"{', uncovered probability' if record.is_read else ''} and the distance (KL) of all but "
+        "the moves from the reference should stay small.",
         lambda width: plots.gauges(health, columns=2, width=width),
         half=True,
     )
@@ -204,7 +208,8 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
         yield Drawing(
             "time",
             "Time",
-            f"{_duration(record.seconds)} in all: reading the policy out, playing and learning.",
+            f"{_duration(record.seconds)} in all: "
+            f"{'reading the policy out, ' if record.is_read else ''}playing and learning.",
             lambda width: plots.time(parts, tokens, width=width),
             half=True,
         )
