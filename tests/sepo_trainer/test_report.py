@@ -139,6 +139,7 @@ def test_the_verdict_says_what_the_records_say(page: str) -> None:
         "points per hand (0.0103 to 0.0153, exact) in 12 min 34 s."
     ) in said
     assert "Objective J -0.0987" in said
+    assert "<title>Run a-run: exploitability 0.0123</title>" in page
     assert "5 of 5" in said
     assert "not finished" not in said
 
