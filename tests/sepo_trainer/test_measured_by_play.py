@@ -57,7 +57,7 @@ def test_the_yardstick_is_what_always_defecting_earns():
 
 
 def test_it_learns_from_the_demonstrators_to_what_no_exploiter_gains_on(learned):
-    """Seed 0 measured -0.30 after the warm start and 1.73 after 20 iterations."""
+    """Four seeds measured -.71 to .28 after the warm start, and 1.73 to 1.81 at the end."""
     before, after = lines(learned)[0], json.loads((learned / "result.json").read_text())
     assert before["e"] > 0.5
     assert after["scorecard"]["e"]["high"] < 0.25
