@@ -225,19 +225,13 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             for seat, agent in enumerate(self.agents):
                 self.infos[agent] |= totals(self.episode, self.agents)
                 self.infos[agent]["penalties"] = self.hook(self.episode, seat)
-        elif self._out_of_cycles():
+        elif out_of_cycles(self.episode, self.max_cycles):
             self.truncations = dict.fromkeys(self.agents, True)
             for info in self.infos.values():
                 info |= totals(self.episode, self.agents)
         self.over = any(self.terminations.values()) or any(self.truncations.values())
         self.agent_selection = self.agents[0 if actor is None or self.over else actor]
         self._show_to_human()
-
-    def _out_of_cycles(self) -> bool:
-        if self.max_cycles is None or self.episode.pending:
-            return False
-        moved = [entry.actor for entry in self.episode.entries]
-        return max(moved.count(seat) for seat in range(self.game.seats)) >= self.max_cycles
 
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
@@ -320,11 +314,28 @@ def read_action(action: Any, moves: Sequence[Move], legal: Sequence[Move]) -> Mo
     >>> read_action(-1, ("pass", "bet"), ("pass", "bet"))
     FORFEIT
     """
+    number = action_number(action)
+    return moves[number] if 0 <= number < len(moves) and moves[number] in legal else FORFEIT
+
+
+def action_number(action: Any) -> int:
+    """``action`` as an int; -1, which is no action's number, for what is no whole number.
+
+    >>> action_number(np.array(2)), action_number(1.0), action_number("bet"), action_number(None)
+    (2, -1, -1, -1)
+    """
     try:
-        index = operator.index(action)
+        return operator.index(action)
     except TypeError:
-        return FORFEIT
-    return moves[index] if 0 <= index < len(moves) and moves[index] in legal else FORFEIT
+        return -1
+
+
+def out_of_cycles(episode: Episode, max_cycles: int | None) -> bool:
+    """Whether any seat has made ``max_cycles`` moves and no other seat's answer is awaited."""
+    if max_cycles is None or episode.pending:
+        return False
+    moved = [entry.actor for entry in episode.entries]
+    return max(moved.count(seat) for seat in range(episode.game.seats)) >= max_cycles
 
 
 def totals(episode: Episode, agents: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -55,10 +55,18 @@ def list_envs() -> dict[str, tuple[str, ...]]:
 def register() -> None:
     """Register every id that is not registered yet, so that a second call does nothing."""
     for name, domain in CATALOGUE.items():
-        kinds = ("SingleAgentEnv", "SingleAgentTextEnv")
-        for env_id, kind in zip(gymnasium_ids(domain), kinds, strict=True):
-            if env_id not in gymnasium.registry:
-                gymnasium.register(env_id, f"sepo_envs.single_agent:{kind}", kwargs={"game": name})
+        structured, text = gymnasium_ids(domain)
+        if structured not in gymnasium.registry:
+            gymnasium.register(
+                structured,
+                "sepo_envs.single_agent:SingleAgentEnv",
+                vector_entry_point="sepo_envs.vector:VectorGameEnv",
+                kwargs={"game": name},
+            )
+        if text not in gymnasium.registry:
+            gymnasium.register(
+                text, "sepo_envs.single_agent:SingleAgentTextEnv", kwargs={"game": name}
+            )
         for env_id, module in zip(pettingzoo_ids(domain), ("aec", "text"), strict=True):
             if env_id not in pettingzoo.aec_registry:
                 pettingzoo.register("aec", env_id, f"sepo_envs.{module}:env", kwargs={"game": name})

@@ -16,7 +16,7 @@ structured environment is canonical, and the text one is played in prompts and r
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -41,6 +41,11 @@ from sepo_envs.text import OVER, chat, foul, prompt, prompt_space, reply_space
 
 Observation: TypeAlias = dict[str, NDArray[Any]]
 Step: TypeAlias = tuple[Observation, float, bool, bool, dict[str, Any]]
+
+NO_TURN: Final = (
+    "the opponent ended the record's episode before it was the agent's turn. "
+    "Give a record with more of the game left, or another seat."
+)
 
 
 class SingleAgentEnv(gymnasium.Env[Observation, Any]):
@@ -108,7 +113,11 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """As `GameEnv.reset`, with the opponent's moves up to the agent's first turn."""
+        """As `GameEnv.reset`, with the opponent's moves up to the agent's first turn.
+
+        Raises:
+            TypeError, ValueError: as `GameEnv.reset`, or the agent has no turn left.
+        """
         self.table.reset(seed=seed, options=options)
         source, episode = self.table.source, self.episode
         assert source is not None, "a reset table knows its source"
@@ -121,6 +130,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         ]
         self.paid = len(self.game.payoffs(episode.state))
         self._let_opponent_move()
+        if self.table.over:
+            raise ValueError(NO_TURN)
         return self.table.observe(self.agent), self._info()
 
     def step(self, action: Any) -> Step:
