@@ -86,7 +86,8 @@ In `info["penalties"]` after termination, each with `value` and `defined`:
 ### Exactness
 
 Exact for every policy whose probabilities are known: expected points, best response, NashConv
-(`sepo_envs.exact`). Without noise, 8 rounds have 43690 situations, 21845 of each seat.
+(`sepo_envs.exact`), over all 21845 histories in which 8 rounds ask for a move. With noise or an
+open end, exact at short horizons. Subgame-perfect play is computed by backward induction.
 
 ### Source
 
