@@ -189,6 +189,10 @@ def walk(
     while True:
         place = Place(subject, episode, rng)
         try:
+            actors: Any = subject.game.actors(episode.state)
+            if not isinstance(actors, tuple):
+                laws.give_up(place.where, f"actors is {actors!r}, not a tuple")
+                return
             actor = episode.actor
             if not episode.pending:
                 yield place
