@@ -91,6 +91,7 @@ def import_table(name: str) -> str:
     parallel = f'Yes, `pettingzoo.make("parallel", "{aec}")`' if entry.simultaneous else "No"
     rows = (
         ("Import", f"`from sepo_envs import {module}`"),
+        ("Make", f'`sepo_envs.make("{name}")`'),
         ("PettingZoo", f'`pettingzoo.make("aec", "{aec}")`'),
         ("Gymnasium", f'`gymnasium.make("sepo_envs:{structured}", opponent="{likely}")`'),
         ("In text", f"`{aec_text}` and `{text}`"),

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import prisoners_dilemma_v0` |
 |---|---|
+| Make | `sepo_envs.make("prisoners_dilemma")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/prisoners_dilemma-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/PrisonersDilemma-v0", opponent="tit-for-tat")` |
 | In text | `sepo/prisoners_dilemma_text-v0` and `sepo/PrisonersDilemmaText-v0` |

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import repeated_auction_v0` |
 |---|---|
+| Make | `sepo_envs.make("repeated_auction")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/repeated_auction-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/RepeatedAuction-v0", opponent="half-value")` |
 | In text | `sepo/repeated_auction_text-v0` and `sepo/RepeatedAuctionText-v0` |

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import split_negotiation_v0` |
 |---|---|
+| Make | `sepo_envs.make("split_negotiation")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/split_negotiation-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/SplitNegotiation-v0", opponent="fair")` |
 | In text | `sepo/split_negotiation_text-v0` and `sepo/SplitNegotiationText-v0` |
