@@ -94,10 +94,10 @@ def chosen(file: Path, line: int | None) -> Replay:
 
 
 def names(replay: Replay) -> list[str]:
-    """Who sat in each seat, as far as the file tells."""
+    """Who sat in each seat, as far as the file tells; what no terminal should be sent is a ``?``."""
     seats, told = replay.episode.game.seats, replay.about.get("players")
     if isinstance(told, list) and len(told) == seats:
-        return [str(name)[:30] for name in told]
+        return ["".join(c if c.isprintable() else "?" for c in str(name)[:30]) for name in told]
     return [f"player_{seat}" for seat in range(seats)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from sepo_envs.catalogue import domain
-from sepo_envs.game import CHANCE, FORFEIT, NOT_DEFINED, Penalty, Unreadable, Weights
+from sepo_envs.game import FORFEIT, NOT_DEFINED, Penalty, Unreadable, Weights
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker, Move, Observation
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
