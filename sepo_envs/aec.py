@@ -18,6 +18,7 @@ observation, reward or info of another seat before every seat has chosen.
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import signature
@@ -171,7 +172,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         legal = self._legal(self.possible_agents.index(self.agent_selection))
         move = read_action(action, self.game.moves, legal)
         indices = [self.game.moves.index(allowed) for allowed in legal]
-        self.play(move, foul=f"action {action!r} is not legal here; the legal ones are {indices}")
+        self.play(move, foul=f"{not_legal(action)}; the legal ones are {indices}")
 
     def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
@@ -328,6 +329,11 @@ def action_number(action: Any) -> int:
         return operator.index(action)
     except TypeError:
         return -1
+
+
+def not_legal(action: Any) -> str:
+    """Why ``action`` is a foul, quoted no longer than needed to recognise it."""
+    return f"action {reprlib.repr(action)} is not legal here"
 
 
 def out_of_cycles(episode: Episode, max_cycles: int | None) -> bool:

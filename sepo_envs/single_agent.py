@@ -27,6 +27,7 @@ from sepo_envs.aec import (
     RENDER_MODES,
     Frame,
     GameEnv,
+    not_legal,
     observation_space,
     read_action,
     refuse_unknown,
@@ -83,6 +84,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self.table = GameEnv(game, render_mode=render_mode, **options)
         self.opponent = find_opponent(self.domain.name, opponent)
         self.fixed_seat = checked_seat(seat, self.game)
+        self.seat = self.fixed_seat or 0
         self.render_mode = render_mode
         self.observation_space = observation_space(self.game)  # type: ignore[assignment]
         self.action_space = Discrete(len(self.game.moves))
@@ -136,9 +138,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
 
     def step(self, action: Any) -> Step:
         legal = self.game.legal_moves(self.episode.state, self.seat)
-        return self.play(
-            read_action(action, self.game.moves, legal), foul=f"action {action!r} is not legal here"
-        )
+        return self.play(read_action(action, self.game.moves, legal), foul=not_legal(action))
 
     def play(self, move: Move | Forfeit, *, foul: str) -> Step:
         """`step` with a move of the game, or with a FORFEIT for the reason ``foul``.

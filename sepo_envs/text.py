@@ -80,6 +80,7 @@ class TextEnv(BaseWrapper):  # type: ignore[misc]
         self.table = env
         seats = range(env.game.seats)
         self.silence = [Talk(env.words, seat, style, max_retries) for seat in seats]
+        self.talks = self.silence[:]
         self.observation_spaces = {
             agent: Dict({"text": prompt_space()}) for agent in env.possible_agents
         }

@@ -25,7 +25,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
-from sepo_envs.aec import GameEnv, action_number, opening, refuse_unknown
+from sepo_envs.aec import GameEnv, action_number, not_legal, opening, refuse_unknown
 from sepo_envs.batch import Board
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.choices import Askable
@@ -220,10 +220,8 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
 
     def _act(self, acting: Ints, actions: Any) -> dict[int, str]:
         """Let the agents at the tables ``acting`` move, and be answered. Returns the fouls."""
-        sight, most = (
-            self.sights.of(self._node[acting], self._seat[acting]),
-            len(self.one.game.moves),
-        )
+        sight = self.sights.of(self._node[acting], self._seat[acting])
+        most = len(self.one.game.moves)
         if isinstance(actions, np.ndarray):
             number = actions[acting].astype(np.int64)
         else:
@@ -234,10 +232,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
         slot = np.where(inside, self.sights.slot[sight, np.where(inside, number, 0)], forfeit)
         self._node[acting] = self.board.children(self._node[acting], slot)
         self._advance(acting)
-        return {
-            table: f"action {actions[table]!r} is not legal here"
-            for table in acting[slot == forfeit].tolist()
-        }
+        return {table: not_legal(actions[table]) for table in acting[slot == forfeit].tolist()}
 
     def _pay(self, acting: Ints) -> NDArray[np.float64]:
         """The points of the rounds that have settled since each agent was paid last."""
