@@ -94,7 +94,7 @@ def chosen(file: Path, line: int | None) -> Replay:
 
 
 def names(replay: Replay) -> list[str]:
-    """Who sat in each seat, as far as the file tells; what no terminal should be sent is a ``?``."""
+    """Who sat in each seat, as far as the file tells; what cannot be printed is a ``?``."""
     seats, told = replay.episode.game.seats, replay.about.get("players")
     if isinstance(told, list) and len(told) == seats:
         return ["".join(c if c.isprintable() else "?" for c in str(name)[:30]) for name in told]

@@ -1,4 +1,4 @@
-"""python -m sepo_envs: what is printed, what is saved, and how slips of the fingers are answered."""
+"""python -m sepo_envs: what is printed, what is saved, and how slips are answered."""
 
 import io
 import json
