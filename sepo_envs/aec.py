@@ -34,8 +34,9 @@ from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, begin, restore
-from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
 from sepo_envs.hooks import HarmsHook, PenaltyHook
+from sepo_envs.moments import Moment, moment_of
 
 Frame: TypeAlias = str | NDArray[np.uint8]
 """What `GameEnv.render` returns: text, or ``(height, width, 3)`` pixels."""
@@ -112,7 +113,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         features = len(self.game.feature_names) * self.game.seats
         self.state_space = Box(0, 1, (features,), np.float32)
         self.source: Source | None = None
-        self._episode: Episode | None = None
+        self._moment: Moment | None = None
         self.over = False
         self.agents: list[str] = []
         self.agent_selection = self.possible_agents[0]
@@ -130,9 +131,14 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: there was none.
         """
-        if self._episode is None:
+        return self.moment.episode
+
+    @property
+    def moment(self) -> Moment:
+        """Where `episode` stands, with what is known about it already."""
+        if self._moment is None:
             raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
-        return self._episode
+        return self._moment
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Deal a new episode, or go on from ``options["episode"]``, a record of `Episode.save`.
@@ -146,7 +152,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.source = next_source(self.source, seed)
         chance = [entry.actor for entry in start.entries].count(CHANCE)
         self._deals = self.source.draws(DEAL, chance)
-        self._episode = start.deal(self._deals)
+        self._moment = moment_of(start).deal(self._deals)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
@@ -169,10 +175,12 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         if self.over:
             self._was_dead_step(action)
             return
-        legal = self._legal(self.possible_agents.index(self.agent_selection))
-        move = read_action(action, self.game.moves, legal)
-        indices = [self.game.moves.index(allowed) for allowed in legal]
-        self.play(move, foul=f"{not_legal(action)}; the legal ones are {indices}")
+        legal = self.moment.legal
+        move, foul = read_action(action, self.game.moves, legal), ""
+        if move is FORFEIT:
+            indices = [self.game.moves.index(allowed) for allowed in legal]
+            foul = f"{not_legal(action)}; the legal ones are {indices}"
+        self.play(move, foul=foul)
 
     def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
@@ -180,16 +188,15 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             ValueError: the move is illegal here.
         """
-        agent, before = self.agent_selection, len(self.game.payoffs(self.episode.state))
-        self._episode = self.episode.play(move).deal(self._deals)
-        settled = self.game.payoffs(self.episode.state)[before:]
+        agent, paid = self.agent_selection, len(self.moment.rounds)
+        self._moment = self.moment.after(move).deal(self._deals)
         self.infos[agent] = {"foul": foul} if move is FORFEIT else {}
         self._cumulative_rewards[agent] = 0.0
-        self.rewards = {
-            agent: float(sum(points[seat] for points in settled))
-            for seat, agent in enumerate(self.agents)
-        }
-        self._accumulate_rewards()
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        for points in self._moment.rounds[paid:]:
+            for agent, reward in zip(self.agents, points, strict=True):
+                self.rewards[agent] += reward
+                self._cumulative_rewards[agent] += reward
         self._next_turn()
 
     def stand_still(self) -> None:
@@ -201,13 +208,12 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def observe(self, agent: str) -> dict[str, NDArray[Any]]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        return seen(self.game, self.episode.state, seat, self._legal(seat))
+        legal = self.moment.legal if self.moment.actor == seat else ()
+        return seen(self.game, self.moment.features[seat], legal)
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
-        seats = range(self.game.seats)
-        seen = [number for seat in seats for number in self.game.features(self.episode.state, seat)]
-        return np.array(seen, np.float32)
+        return np.array(self.moment.features, np.float32).ravel()
 
     def render(self) -> Frame | None:
         return rendered(self, self.render_mode)
@@ -215,24 +221,25 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def close(self) -> None:
         """Nothing to release."""
 
-    def _legal(self, seat: int) -> Sequence[Move]:
-        on_turn = self.episode.actor == seat
-        return self.game.legal_moves(self.episode.state, seat) if on_turn else ()
-
     def _next_turn(self) -> None:
-        actor = self.episode.actor
-        if actor is None:
-            self.terminations = dict.fromkeys(self.agents, True)
+        actor = self.moment.actor
+        terminated, truncated = actor is None, self._out_of_cycles()
+        self.over = terminated or truncated
+        if self.over:
+            self.terminations = dict.fromkeys(self.agents, terminated)
+            self.truncations = dict.fromkeys(self.agents, truncated)
+            told = totals(self.episode, self.agents)
             for seat, agent in enumerate(self.agents):
-                self.infos[agent] |= totals(self.episode, self.agents)
-                self.infos[agent]["penalties"] = self.hook(self.episode, seat)
-        elif out_of_cycles(self.episode, self.max_cycles):
-            self.truncations = dict.fromkeys(self.agents, True)
-            for info in self.infos.values():
-                info |= totals(self.episode, self.agents)
-        self.over = any(self.terminations.values()) or any(self.truncations.values())
-        self.agent_selection = self.agents[0 if actor is None or self.over else actor]
+                self.infos[agent] |= {name: dict(numbers) for name, numbers in told.items()}
+                if terminated:
+                    self.infos[agent]["penalties"] = self.hook(self.episode, seat)
+        self.agent_selection = self.agents[0 if actor is None or truncated else actor]
         self._show_to_human()
+
+    def _out_of_cycles(self) -> bool:
+        if self.max_cycles is None or self.moment.actor is None:
+            return False
+        return out_of_cycles(self.episode, self.max_cycles)
 
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
@@ -299,10 +306,10 @@ def observation_space(game: Game) -> Dict:
     )
 
 
-def seen(game: Game, state: State, seat: int, legal: Sequence[Move]) -> dict[str, NDArray[Any]]:
-    """What `observation_space` holds: ``seat``'s features, and the mask of the ``legal`` moves."""
+def seen(game: Game, features: Sequence[float], legal: Sequence[Move]) -> dict[str, NDArray[Any]]:
+    """What `observation_space` holds: a seat's ``features`` and the mask of ``legal`` moves."""
     return {
-        "observation": np.array(game.features(state, seat), np.float32),
+        "observation": np.array(features, np.float32),
         "action_mask": np.array([move in legal for move in game.moves], np.int8),
     }
 

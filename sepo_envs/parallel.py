@@ -145,9 +145,9 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
         """Nothing to release."""
 
     def _observations(self) -> Observations:
-        game, state = self.game, self.episode.state
+        game, state, features = self.game, self.episode.state, self.table.moment.features
         return {
-            agent: seen(game, state, seat, game.legal_moves(state, seat))
+            agent: seen(game, features[seat], game.legal_moves(state, seat))
             for seat, agent in enumerate(self.possible_agents)
         }
 

@@ -82,7 +82,7 @@ class Sights:
     def _look(self, node: int, seat: int) -> int:
         game, episode, row = self.table.game, self.board.episode(node), len(self._rows)
         legal = game.legal_moves(episode.state, seat) if episode.actor == seat else ()
-        sight = seen(game, episode.state, seat, legal)
+        sight = seen(game, game.features(episode.state, seat), legal)
         rounds = [points[seat] for points in game.payoffs(episode.state)]
         slot = {move: number for number, move in enumerate(legal)}
         self.features = written(self.features, row, [sight["observation"]])

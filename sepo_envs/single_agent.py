@@ -130,15 +130,15 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self._draws = [
             source.draws(seat_stream(seat), moved.count(seat)) for seat in range(self.game.seats)
         ]
-        self.paid = len(self.game.payoffs(episode.state))
+        self.paid = len(self.table.moment.rounds)
         self._let_opponent_move()
         if self.table.over:
             raise ValueError(NO_TURN)
         return self.table.observe(self.agent), self._info()
 
     def step(self, action: Any) -> Step:
-        legal = self.game.legal_moves(self.episode.state, self.seat)
-        return self.play(read_action(action, self.game.moves, legal), foul=not_legal(action))
+        move = read_action(action, self.game.moves, self.table.moment.legal)
+        return self.play(move, foul=not_legal(action) if move is FORFEIT else "")
 
     def play(self, move: Move | Forfeit, *, foul: str) -> Step:
         """`step` with a move of the game, or with a FORFEIT for the reason ``foul``.
@@ -149,7 +149,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self.check_turn()
         self.table.play(move, foul=foul)
         self._let_opponent_move()
-        rounds = self.game.payoffs(self.episode.state)
+        rounds = self.table.moment.rounds
         reward = float(sum(points[self.seat] for points in rounds[self.paid :]))
         self.paid = len(rounds)
         return (
@@ -182,9 +182,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
     def _let_opponent_move(self) -> None:
         while not self.table.over and (mover := self.episode.actor) != self.seat:
             assert mover is not None, "somebody is to move until the table is over"
-            state = self.episode.state
-            legal = self.game.legal_moves(state, mover)
-            seen = self.game.observe(state, mover)
+            legal = self.table.moment.legal
+            seen = self.game.observe(self.episode.state, mover)
             move = self.opponent.act(seen, legal, self._draws[mover])
             if move is not FORFEIT and move not in legal:
                 raise ValueError(
