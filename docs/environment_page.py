@@ -135,13 +135,13 @@ def text_example(name: str) -> str:
         [
             f"What player_0 reads, and after `>` what it replies{options}:",
             "",
-            "``` { .text .wrap }",
+            "```text",
             *lines[:-1],
             "```",
             "",
             "What happened, every card and value open, as `render()` tells it:",
             "",
-            "``` { .text .wrap }",
+            "```text",
             words.show(end.state),
             "```",
         ]
