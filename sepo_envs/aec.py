@@ -26,7 +26,7 @@ from typing import Any, Final, TypeAlias
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
@@ -107,7 +107,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.observation_spaces = {
             agent: observation_space(self.game) for agent in self.possible_agents
         }
-        self.action_spaces = {
+        self.action_spaces: dict[str, Space[Any]] = {
             agent: Discrete(len(self.game.moves)) for agent in self.possible_agents
         }
         features = len(self.game.feature_names) * self.game.seats
@@ -121,7 +121,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def observation_space(self, agent: str) -> Dict:
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Discrete:
+    def action_space(self, agent: str) -> Space[Any]:
         return self.action_spaces[agent]
 
     @property
@@ -199,13 +199,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
                 self._cumulative_rewards[agent] += reward
         self._next_turn()
 
-    def stand_still(self) -> None:
-        """A step in which nothing happens in the game: the agent whose turn it is stays on turn."""
-        self._clear_rewards()
-        self._cumulative_rewards[self.agent_selection] = 0.0
-        self._show_to_human()
-
-    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
+    def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
         legal = self.moment.legal if self.moment.actor == seat else ()

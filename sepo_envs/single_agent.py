@@ -281,11 +281,12 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
         self.inner.check_turn()
+        state = self.episode.state
         self.talk, move = self.talk.reply(action, self.episode)
         if move is None:
             info = self.inner._info()
             return self._text(), 0.0, False, False, self._told(info)
-        reason = foul(self.talk, action, self.inner.table) if move is FORFEIT else ""
+        reason = foul(self.talk, action, state) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
         if not (terminated or truncated):
             self.talk = self.talk.hear(self.episode)

@@ -10,7 +10,6 @@ import gymnasium
 import pettingzoo
 import pytest
 from pettingzoo.env_registry.exceptions import NameNotFound
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 import sepo_envs
 from sepo_envs.find_opponent import known_opponents
@@ -140,8 +139,6 @@ NASH = {"opponent": "nash"}
 
 def kind(table):
     """What plays, under the guards of its API."""
-    if isinstance(table, OrderEnforcingWrapper):  # PettingZoo's; TextEnv is a wrapper itself
-        return type(table.env).__name__
     return type(table.unwrapped).__name__
 
 
