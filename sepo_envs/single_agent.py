@@ -174,7 +174,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, as sb3-contrib's MaskablePPO asks for it."""
-        return self.table.observe(self.agent)["action_mask"].astype(np.bool_)
+        masks: NDArray[np.bool_] = self.table.observe(self.agent)["action_mask"].astype(np.bool_)
+        return masks
 
     def render(self) -> Frame | None:
         return self.table.render()
