@@ -12,6 +12,8 @@ import pytest
 
 from sepo_envs import CATALOGUE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 """Tags whose address a browser fetches by itself."""
