@@ -6,6 +6,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from opponents.kuhn_poker import ALWAYS_BET, NASH
 from sepo_envs.batch import Board
@@ -167,6 +168,18 @@ def test_a_record_in_which_the_agent_has_no_turn_left_is_refused():
     ):
         with pytest.raises(ValueError, match=r"before it was the agent's turn. Give a record"):
             made.reset(options={"episode": record})
+
+
+def test_gymnasiums_own_vector_wrappers_read_the_same_statistics():
+    def episodes(mode):
+        made = RecordEpisodeStatistics(tables("prisoners_dilemma", mode, rounds=3))
+        made.reset(seed=4)
+        for number in range(9):
+            *_, infos = made.step(np.full(4, number % 2))
+            if "episode" in infos:
+                yield infos["episode"]["r"].tolist(), infos["episode"]["l"].tolist()
+
+    assert list(episodes("vector_entry_point")) == list(episodes("sync")) != []
 
 
 def test_tables_that_forget_play_on_as_if_they_remembered():
