@@ -1,8 +1,8 @@
 """The laws of information, tried over whole episodes: what a seat knows, and what it must not see.
 
-A seat must not see what its infostate does not tell. To find a leak, one entry of an episode is
-changed, a hidden card say, and everything after it played again: wherever a seat's infostate is the
-same as before, everything that it is shown must be the same too.
+A seat must not see what its infostate does not tell. To find a leak, one entry of an episode or two
+are changed, a hidden card say, and the others played again: wherever a seat's infostate is the same
+as before, everything that it is shown must be the same too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from sepo_envs.game import CHANCE, FORFEIT
 
 CHANGES: Final = 12
 """Entries changed in each episode, at most."""
+NEAR: Final = 3
+"""How far apart two entries are that are changed together, at most."""
 
 
 def _told_apart(walks: Sequence[Walk]) -> Iterator[str]:
@@ -58,30 +60,30 @@ def _same_choices(walks: Sequence[Walk]) -> Iterator[str]:
 
 def _blind(walks: Sequence[Walk]) -> Iterator[str]:
     for walked in walks:
-        entries = walked.episode.entries
-        places = [number for number, _ in enumerate(entries)]
-        for number in walked.rng.sample(places, min(CHANGES, len(places))):
-            yield from _seen_through(walked, number)
+        places = range(len(walked.episode.entries))
+        for first in walked.rng.sample(places, min(CHANGES, len(places))):
+            for both in ({first}, {first, first + walked.rng.randint(1, NEAR)}):
+                yield from _seen_through(walked, both)
 
 
-def _seen_through(walked: Walk, number: int) -> Iterator[str]:
-    """What changes for a seat whose infostate stays, if entry ``number`` had been another."""
-    old = begin(walked.episode.game)
-    for entry in walked.episode.entries[:number]:
-        old = old.play(entry.move)
-    actor, was = walked.episode.entries[number]
-    others = [move for move in _choices(old) if move != was]
-    if not others:
-        return
-    other = walked.rng.choice(others)
-    new = old.play(other)
-    old = old.play(was)
-    for entry in walked.episode.entries[number + 1 :]:
-        yield from _differences(walked, old, new, f"{_who(actor)}'s {was!r} or {other!r}")
-        if new.actor != entry.actor or entry.move not in (*_choices(new), FORFEIT):
+def _seen_through(walked: Walk, places: set[int]) -> Iterator[str]:
+    """What changes for a seat whose infostate stays, if the entries at ``places`` were others.
+
+    Two together may hide each other, such as a choice and the slip that undoes it.
+    """
+    old = new = begin(walked.episode.game)
+    changed: list[str] = []
+    for place, (actor, was) in enumerate(walked.episode.entries):
+        if changed:
+            yield from _differences(walked, old, new, " and ".join(changed))
+        possible, move = _choices(new), was
+        if place in places:
+            move = walked.rng.choice([other for other in possible if other != was] or [was])
+            changed += [f"{_who(actor)}'s {was!r} or {move!r}"] * (move != was)
+        if new.actor != actor or move not in (*possible, FORFEIT):
             return
-        old, new = old.play(entry.move), new.play(entry.move)
-    yield from _differences(walked, old, new, f"{_who(actor)}'s {was!r} or {other!r}")
+        old, new = old.play(was), new.play(move)
+    yield from _differences(walked, old, new, " and ".join(changed))
 
 
 def _differences(walked: Walk, old: Episode, new: Episode, hidden: str) -> Iterator[str]:

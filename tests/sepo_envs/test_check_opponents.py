@@ -18,7 +18,7 @@ RISING = iter(range(10**9))
 )
 def test_every_opponent_of_ours_keeps_every_law(name, opponent):
     known = known_opponents(name)
-    findings = check_opponent(known[opponent], domain(name), known=known, episodes=6)
+    findings = check_opponent(known[opponent], domain(name), known=known, episodes=4)
     assert not findings, "\n".join(map(str, findings))
 
 

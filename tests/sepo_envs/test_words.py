@@ -94,18 +94,6 @@ def test_the_news_is_what_the_seat_has_learned_since_its_last_decision(line, new
     assert WORDS.news(State(hand=Hand(CARDS, line)), len(line) % 2) == news
 
 
-def test_the_opponents_card_changes_no_word_that_a_seat_reads():
-    for line in ("", "p", "b", "pb"):
-        seat = len(line) % 2
-        for mine in Card:
-            told = set()
-            for theirs in set(Card) - {mine}:
-                cards = (mine, theirs) if seat == 0 else (theirs, mine)
-                state = State(hand=Hand(cards, line))
-                told.add(WORDS.news(state, seat) + WORDS.ask(state, seat))
-            assert len(told) == 1
-
-
 def test_each_hand_opens_a_new_conversation():
     game = KuhnPoker(hands=2)
     second = State((Hand(CARDS, "pp"),))
