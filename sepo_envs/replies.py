@@ -50,9 +50,12 @@ def read_answer(
     >>> read_answer("Half for me: [1, 0,2]", legal=("1,0,2",), shape=NUMBERS)
     '1,0,2'
     """
-    legal_moves = choices or one_of(legal)
     found = list(shape.finditer(reply))
-    distinct = list(dict.fromkeys("".join(match[1].lower().split()) for match in found))
+    distinct = list(dict.fromkeys(["".join(match[1].lower().split()) for match in found]))
+    fits = len(distinct) == 1 and distinct[0] in legal
+    if fits and not AFTERTHOUGHT.search(reply, found[-1].end()):
+        return distinct[0]
+    legal_moves = choices or one_of(legal)
     if not distinct:
         return Unreadable(f"it holds no move in square brackets; the legal moves are {legal_moves}")
     if len(distinct) > 1:
@@ -60,11 +63,9 @@ def read_answer(
         return Unreadable(
             f"it names {len(distinct)} different moves, {named}, where exactly one is wanted"
         )
-    if distinct[0] not in legal:
+    if not fits:
         return Unreadable(f"[{distinct[0]}] is not legal here; the legal moves are {legal_moves}")
-    if AFTERTHOUGHT.search(reply, found[-1].end()):
-        return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
-    return distinct[0]
+    return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
 
 
 def answer_span(reply: str) -> tuple[int, int] | None:

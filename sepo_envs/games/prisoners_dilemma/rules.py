@@ -227,7 +227,16 @@ class PrisonersDilemma:
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each finished round's points to seat 0 and seat 1."""
-        return tuple((self._points(done, 0), self._points(done, 1)) for done in state.played)
+        return tuple([self.paid(done) for done in state.played])
+
+    def paid(self, done: Round) -> tuple[float, float]:
+        """The points of one finished round to seat 0 and seat 1."""
+        first, second = done.forfeited(0), done.forfeited(1)
+        if first != second:
+            points = float(self.sucker), float(self.temptation)
+            return points if first else points[::-1]
+        row, column = done.done(0), done.done(1)
+        return self._points(row, column), self._points(column, row)
 
     def stage(self) -> Stage | None:
         """None with noise: of a slip, the one who slipped knows more than the other."""
@@ -307,17 +316,8 @@ class PrisonersDilemma:
             return State(played, goes_on=False)
         return State(played, goes_on=True if self.continuation == 1 else None)
 
-    def _points(self, done: Round, seat: int) -> float:
-        mine, theirs = done.forfeited(seat), done.forfeited(1 - seat)
-        if mine != theirs:
-            return float(self.sucker if mine else self.temptation)
-        match done.done(seat), done.done(1 - seat):
-            case Move.COOPERATE, Move.COOPERATE:
-                points = self.reward
-            case Move.COOPERATE, _:
-                points = self.sucker
-            case _, Move.COOPERATE:
-                points = self.temptation
-            case _:
-                points = self.punishment
-        return float(points)
+    def _points(self, mine: Move, theirs: Move) -> float:
+        """To the seat that is seen to do ``mine``."""
+        if mine is COOPERATE:
+            return float(self.reward if theirs is COOPERATE else self.sucker)
+        return float(self.temptation if theirs is COOPERATE else self.punishment)
