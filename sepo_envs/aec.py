@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import operator
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from inspect import signature
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import gymnasium
@@ -29,23 +27,24 @@ import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, begin, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
-from sepo_envs.hooks import HarmsHook, PenaltyHook
+from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
 from sepo_envs.moments import Moment, moment_of
+from sepo_envs.options import refuse_unknown
 
 Frame: TypeAlias = str | NDArray[np.uint8]
 """What `GameEnv.render` returns: text, or ``(height, width, 3)`` pixels."""
 RENDER_MODES: Final = ("ansi", "human", "rgb_array")
+Last: TypeAlias = tuple[Any, float, bool, bool, dict[str, Any]]
 
 
-def env(game: str | Domain, **options: Any) -> OrderEnforcingWrapper:
-    """`GameEnv` behind PettingZoo's guard against calls out of order."""
-    return OrderEnforcingWrapper(GameEnv(game, **options))
+def env(game: str | Domain, **options: Any) -> GameEnv:
+    """`GameEnv`, under the name that PettingZoo's modules use; it needs no guards around it."""
+    return GameEnv(game, **options)
 
 
 class GameEnv(AECEnv):  # type: ignore[misc]
@@ -95,6 +94,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.game: Game = self.domain.make(**options)
         self.words = self.domain.words(self.game)
         self.hook = hook or HarmsHook(self.domain.harms, profile)
+        self._harms_are_kept = hook is None and isinstance(self.domain.harms, Hashable)
         self.max_cycles = max_cycles
         self.render_mode = checked_render_mode(render_mode)
         self.metadata = {
@@ -115,6 +115,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.source: Source | None = None
         self._moment: Moment | None = None
         self.over = False
+        self._calls = 0
         self.agents: list[str] = []
         self.agent_selection = self.possible_agents[0]
 
@@ -149,15 +150,16 @@ class GameEnv(AECEnv):  # type: ignore[misc]
                 or is already over.
         """
         start = opening(self.game, options)
+        self._calls += 1
         self.source = next_source(self.source, seed)
         chance = [entry.actor for entry in start.entries].count(CHANCE)
         self._deals = self.source.draws(DEAL, chance)
         self._moment = moment_of(start).deal(self._deals)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = self.rewards.copy()
         self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = dict.fromkeys(self.agents, False)
+        self.truncations = self.terminations.copy()
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self._next_turn()
 
@@ -173,6 +175,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
                 "the episode is over and every agent has left the table. Call reset for another."
             )
         if self.over:
+            self._calls += 1
             self._was_dead_step(action)
             return
         legal = self.moment.legal
@@ -182,18 +185,49 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             foul = f"{not_legal(action)}; the legal ones are {indices}"
         self.play(move, foul=foul)
 
+    def agent_iter(self, max_iter: int = 2**63) -> Iterator[str]:
+        """The agent whose turn it is, until all have left the table; step between two of them.
+
+        Raises:
+            RuntimeError: nothing was dealt, or nobody stepped since the last agent.
+        """
+        if self._moment is None:
+            raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
+        calls = -1
+        for _ in range(max_iter):
+            if not self.agents:
+                return
+            if calls == self._calls:
+                raise RuntimeError(
+                    f"{self.agent_selection} has not acted. Call step in the loop over agent_iter."
+                )
+            calls = self._calls
+            yield self.agent_selection
+
+    def last(self, observe: bool = True) -> Last:
+        """What the agent whose turn it is sees and was paid since it acted, and its info."""
+        agent = self.agent_selection
+        return (
+            self.observe(agent) if observe else None,
+            self._cumulative_rewards[agent],
+            self.terminations[agent],
+            self.truncations[agent],
+            self.infos[agent],
+        )
+
     def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
 
         Raises:
             ValueError: the move is illegal here.
         """
-        agent, paid = self.agent_selection, len(self.moment.rounds)
-        self._moment = self.moment.after(move).deal(self._deals)
+        agent, before = self.agent_selection, self.moment
+        self._moment = after = before.after(move).deal(self._deals)
+        self._calls += 1
         self.infos[agent] = {"foul": foul} if move is FORFEIT else {}
         self._cumulative_rewards[agent] = 0.0
         self.rewards = dict.fromkeys(self.agents, 0.0)
-        for points in self._moment.rounds[paid:]:
+        for points in after.rounds[len(before.rounds) :]:
             for agent, reward in zip(self.agents, points, strict=True):
                 self.rewards[agent] += reward
                 self._cumulative_rewards[agent] += reward
@@ -226,9 +260,15 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             for seat, agent in enumerate(self.agents):
                 self.infos[agent] |= {name: dict(numbers) for name, numbers in told.items()}
                 if terminated:
-                    self.infos[agent]["penalties"] = self.hook(self.episode, seat)
+                    self.infos[agent]["penalties"] = self._penalties(seat)
         self.agent_selection = self.agents[0 if actor is None or truncated else actor]
         self._show_to_human()
+
+    def _penalties(self, seat: int) -> Report:
+        if not self._harms_are_kept:
+            return self.hook(self.episode, seat)
+        found = self.moment.recall((self.hook, seat), lambda: self.hook(self.episode, seat))
+        return {name: dict(harm) for name, harm in found.items()}
 
     def _out_of_cycles(self) -> bool:
         if self.max_cycles is None or self.moment.actor is None:
@@ -238,33 +278,6 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
             self.render()
-
-
-def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[..., Any]) -> None:
-    """Refuse an option that neither the rules of ``entry`` nor one of ``shells`` takes.
-
-    >>> refuse_unknown(domain("kuhn_poker"), {"handz": 3}, GameEnv)
-    Traceback (most recent call last):
-        ...
-    TypeError: kuhn_poker has no option 'handz'. Did you mean 'hands'? The rules take hands; \
-the environment takes max_cycles, render_mode, profile, hook.
-    """
-    rules = signature(entry.make).parameters
-    own = [
-        name
-        for shell in shells
-        for name, each in signature(shell).parameters.items()
-        if each.kind is each.KEYWORD_ONLY
-    ]
-    unknown = [name for name in options if name not in (*rules, *own)]
-    if not unknown or any(each.kind is each.VAR_KEYWORD for each in rules.values()):
-        return
-    near = get_close_matches(unknown[0], [*rules, *own], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise TypeError(
-        f"{entry.name} has no option {unknown[0]!r}.{hint} "
-        f"The rules take {', '.join(rules) or 'none'}; the environment takes {', '.join(own)}."
-    )
 
 
 def opening(game: Game, options: Any) -> Episode:

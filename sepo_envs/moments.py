@@ -12,15 +12,16 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sepo_envs.episode import Episode, begin
 from sepo_envs.game import CHANCE, Forfeit, Game, Move
 
+T = TypeVar("T")
 MOST: Final = 20_000
 """Moments of one game that are remembered, some 20 to 60 MB; later ones are forgotten at once."""
 
@@ -36,6 +37,7 @@ class Moment:
         self._remembered = remembered
         """How many moments of the game are remembered, in a list that they share."""
         self._after: dict[Move | Forfeit, Moment] = {}
+        self._recalled: dict[Any, Any] = {}
 
     def after(self, move: Move | Forfeit) -> Moment:
         """The moment after `actor` did ``move``.
@@ -58,6 +60,13 @@ class Moment:
             outcomes, cumulative = moment._chance
             moment = moment.after(rng.choices(outcomes, cum_weights=cumulative)[0])
         return moment
+
+    def recall(self, key: Hashable, work: Callable[[], T]) -> T:
+        """What ``work()`` answers here, done once for each ``key``. Treat it as shared."""
+        if key not in self._recalled:
+            self._recalled[key] = work()
+        found: T = self._recalled[key]
+        return found
 
     @cached_property
     def legal(self) -> tuple[Move, ...]:

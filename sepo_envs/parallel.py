@@ -18,10 +18,11 @@ from gymnasium.spaces import Box, Dict, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sepo_envs.aec import Frame, GameEnv, checked_render_mode, refuse_unknown, rendered, seen
+from sepo_envs.aec import Frame, GameEnv, checked_render_mode, rendered, seen
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game
+from sepo_envs.options import refuse_unknown
 
 Observations: TypeAlias = dict[str, dict[str, NDArray[Any]]]
 Infos: TypeAlias = dict[str, dict[str, Any]]

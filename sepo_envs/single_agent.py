@@ -30,13 +30,13 @@ from sepo_envs.aec import (
     not_legal,
     observation_space,
     read_action,
-    refuse_unknown,
 )
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import SEATING, Source, seat_stream
 from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
+from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Style, Talk
 from sepo_envs.text import OVER, chat, foul, prompt, prompt_space, reply_space
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gymnasium.spaces import Dict, Text
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-from sepo_envs.aec import GameEnv, refuse_unknown
+from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.game import FORFEIT, State
+from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Style, Talk
 
 PRINTABLE: Final = "".join(map(chr, range(32, 127))) + "\n"
@@ -38,9 +38,9 @@ def reply_space() -> Text:
     return Text(LONGEST_SAMPLE, min_length=0, charset=PRINTABLE)
 
 
-def env(game: str | Domain, **options: Any) -> OrderEnforcingWrapper:
-    """`TextEnv` behind PettingZoo's guard against calls out of order."""
-    return OrderEnforcingWrapper(TextEnv(game, **options))
+def env(game: str | Domain, **options: Any) -> TextEnv:
+    """`TextEnv`, under the name that PettingZoo's modules use."""
+    return TextEnv(game, **options)
 
 
 def prompt(talk: Talk) -> str:
@@ -123,12 +123,15 @@ class TextEnv(GameEnv):
 
     def _ask(self) -> None:
         """Put the question to the seat that is to move."""
-        seat = self.moment.actor
+        moment, seat = self.moment, self.moment.actor
         if seat is not None:
-            self.talks[seat] = self.talks[seat].hear(self.episode)
+            talk, episode = self.talks[seat], moment.episode
+            told = moment.recall((type(talk.words), talk.style), lambda: talk.told(episode))
+            self.talks[seat] = talk.hear(episode, told=told)
 
     def _ask_again(self, agent: str) -> None:
         """A step in which nothing happens in the game: ``agent`` stays on turn."""
+        self._calls += 1
         self._clear_rewards()
         self._cumulative_rewards[agent] = 0.0
         self._show_to_human()

@@ -25,7 +25,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
-from sepo_envs.aec import GameEnv, action_number, not_legal, opening, refuse_unknown
+from sepo_envs.aec import GameEnv, action_number, not_legal, opening
 from sepo_envs.batch import Board
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.choices import Askable
@@ -33,6 +33,7 @@ from sepo_envs.draws import SEATING, checked_seed, keys, offset, uniforms
 from sepo_envs.episode import Episode, begin
 from sepo_envs.find_opponent import Opponent
 from sepo_envs.game import CHANCE
+from sepo_envs.options import refuse_unknown
 from sepo_envs.sights import Bools, Ints, Sights
 from sepo_envs.single_agent import NO_TURN, SingleAgentEnv
 
