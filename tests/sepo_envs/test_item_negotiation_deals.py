@@ -1,4 +1,4 @@
-"""Pareto frontier and Nash product of deals, against the definition tried on every pair of demands."""
+"""Deals' Pareto frontier and Nash product, against the definition tried on every pair of demands."""
 
 from itertools import product
 from random import Random
