@@ -54,8 +54,9 @@ class Race:
 
     name: str
     peer: str
-    ours: Callable[[], Work]
-    theirs: Callable[[], Work]
+    ours: Callable[[int], Work]
+    theirs: Callable[[int], Work]
+    """Of each round of the race, by its number, so that no round repeats the draws of another."""
 
 
 def measured(pairs: int) -> dict[str, dict[str, Measure]]:
@@ -111,22 +112,22 @@ def races() -> Iterator[Race]:
     yield Race(
         f"Kuhn poker in text, {HANDS} hands",
         "TextArena",
-        partial(in_text, "sepo/kuhn_poker_text-v0", poker_reply, games=1_000, hands=HANDS),
-        partial(in_textarena, "KuhnPoker-v0", poker_reply, games=1_000),
+        partial(in_text, *POKER, games=1_000, hands=HANDS),
+        partial(in_textarena, *POKER_THERE, games=1_000),
     )
     yield Race(
         f"IPD in text, {ROUNDS} rounds",
         "TextArena",
-        partial(in_text, "sepo/prisoners_dilemma_text-v0", dilemma_reply, 300, rounds=ROUNDS),
-        partial(in_textarena, "IteratedPrisonersDilemma-v0", dilemma_reply, games=300),
+        partial(in_text, *DILEMMA, games=300, rounds=ROUNDS),
+        partial(in_textarena, *DILEMMA_THERE, games=300),
     )
     yield Race("Kuhn poker, AEC", "Shimmy", in_integers, in_shimmy)
     kuhn = KuhnPoker()
     yield Race(
         "Kuhn poker, batch on a new board",
         "OpenSpiel C++",
-        lambda: in_batch(Board(kuhn)),
-        partial(in_openspiel, pyspiel.load_game("kuhn_poker")),
+        lambda number: in_batch(number, Board(kuhn)),
+        partial(in_openspiel, game=pyspiel.load_game("kuhn_poker")),
     )
     dilemma = PrisonersDilemma(rounds=REPETITIONS)
     repeated = pyspiel.create_repeated_game(
@@ -135,23 +136,23 @@ def races() -> Iterator[Race]:
     yield Race(
         f"IPD, {REPETITIONS} rounds, batch on a new board",
         "OpenSpiel C++",
-        lambda: in_batch(Board(dilemma)),
-        partial(in_openspiel, repeated),
+        lambda number: in_batch(number, Board(dilemma)),
+        partial(in_openspiel, game=repeated),
     )
     known = Board(dilemma)
-    for start in range(SEEN):
-        in_batch(known, start)
+    for number in range(SEEN):
+        in_batch(-1 - number, known)
     yield Race(
         f"IPD, {REPETITIONS} rounds, batch on a known board",
         "OpenSpiel C++",
-        partial(in_batch, known, SEEN),
-        partial(in_openspiel, repeated),
+        partial(in_batch, board=known),
+        partial(in_openspiel, game=repeated),
     )
 
 
 def run(race: Race, pairs: int) -> dict[str, Measure]:
     """Steps per second of both sides, and the ratios of steps and of whole games, pair by pair."""
-    done = [(race.ours(), race.theirs()) for _ in range(pairs + 1)][1:]
+    done = [(race.ours(n), race.theirs(n)) for n in range(pairs + 1)][1:]
     steps = [[work.steps / work.seconds for work in side] for side in zip(*done, strict=True)]
     games = [[work.games / work.seconds for work in side] for side in zip(*done, strict=True)]
 
@@ -178,11 +179,19 @@ def dilemma_reply(prompt: str, heads: bool) -> str:
     return "[cooperate]" if heads else "[defect]"
 
 
-def in_text(env_id: str, reply: Callable[[str, bool], str], games: int, **options: Any) -> Work:
+POKER = ("sepo/kuhn_poker_text-v0", poker_reply)
+POKER_THERE = ("KuhnPoker-v0", poker_reply)
+DILEMMA = ("sepo/prisoners_dilemma_text-v0", dilemma_reply)
+DILEMMA_THERE = ("IteratedPrisonersDilemma-v0", dilemma_reply)
+
+
+def in_text(
+    env_id: str, reply: Callable[[str, bool], str], number: int, games: int, **options: Any
+) -> Work:
     """Games in prompts and replies, as PettingZoo's loop plays them."""
-    table, coin, steps = pettingzoo.make("aec", env_id, **options), Random(0), 0
+    table, coin, steps = pettingzoo.make("aec", env_id, **options), Random(number), 0
     started = perf_counter()
-    for seed in range(games):
+    for seed in range(number * games, (number + 1) * games):
         table.reset(seed=seed)
         for _ in table.agent_iter():
             seen, _, terminated, truncated, _ = table.last()
@@ -193,12 +202,12 @@ def in_text(env_id: str, reply: Callable[[str, bool], str], games: int, **option
     return Work(steps, games, perf_counter() - started)
 
 
-def in_textarena(env_id: str, reply: Callable[[str, bool], str], games: int) -> Work:
+def in_textarena(env_id: str, reply: Callable[[str, bool], str], number: int, games: int) -> Work:
     import textarena
 
-    coin, steps = Random(0), 0
+    coin, steps = Random(number), 0
     started = perf_counter()
-    for seed in range(games):
+    for seed in range(number * games, (number + 1) * games):
         table = textarena.make(env_id)
         table.reset(num_players=2, seed=seed)
         over = False
@@ -209,12 +218,12 @@ def in_textarena(env_id: str, reply: Callable[[str, bool], str], games: int) -> 
     return Work(steps, games, perf_counter() - started)
 
 
-def in_integers() -> Work:
+def in_integers(number: int) -> Work:
     """Hands of Kuhn poker at a PettingZoo table of ours."""
-    return at_table(pettingzoo.make("aec", "sepo/kuhn_poker-v0"))
+    return at_table(pettingzoo.make("aec", "sepo/kuhn_poker-v0"), number)
 
 
-def in_shimmy() -> Work:
+def in_shimmy(number: int) -> Work:
     """Hands of OpenSpiel's Kuhn poker at Shimmy's PettingZoo table, less its truncation."""
     from shimmy import OpenSpielCompatibilityV0
 
@@ -223,14 +232,14 @@ def in_shimmy() -> Work:
             self.game_length = 0
             super()._update_termination_truncation()
 
-    return at_table(Untruncated(game_name="kuhn_poker"))
+    return at_table(Untruncated(game_name="kuhn_poker"), number)
 
 
-def at_table(table: Any) -> Work:
+def at_table(table: Any, number: int) -> Work:
     """Games of two actions that are always legal, as PettingZoo's loop plays them."""
-    coin, steps = Random(0), 0
+    coin, steps = Random(number), 0
     started = perf_counter()
-    for seed in range(STRUCTURED):
+    for seed in range(number * STRUCTURED, (number + 1) * STRUCTURED):
         table.reset(seed=seed)
         for _ in table.agent_iter():
             _, _, terminated, truncated, _ = table.last()
@@ -254,9 +263,9 @@ UNIFORM = Uniform()
 """One object, because a board remembers what each policy answered."""
 
 
-def in_batch(board: Board, start: int = 0) -> Work:
-    """`BATCHED` episodes at once, from the seeds ``start * BATCHED`` on."""
-    seeds = np.arange(start * BATCHED, (start + 1) * BATCHED)
+def in_batch(number: int, board: Board) -> Work:
+    """`BATCHED` episodes at once, with seeds of their own for each ``number`` from -100 on."""
+    seeds = np.arange(BATCHED) + (number + 100) * BATCHED
     started = perf_counter()
     played = board.play((UNIFORM, UNIFORM), seeds=seeds)
     seconds = perf_counter() - started
@@ -264,13 +273,13 @@ def in_batch(board: Board, start: int = 0) -> Work:
     return Work(int(steps.sum()), BATCHED, seconds)
 
 
-def in_openspiel(game: Any, games: int = 20_000) -> Work:
+def in_openspiel(number: int, game: Any, games: int = 20_000) -> Work:
     """Games between OpenSpiel's uniform random bots, each game one call into C++."""
     import pyspiel
 
     bots = [pyspiel.make_uniform_random_bot(seat, seat + 1) for seat in range(2)]
     started = perf_counter()
-    for seed in range(games):
+    for seed in range(number * games, (number + 1) * games):
         pyspiel.evaluate_bots(game.new_initial_state(), bots, seed)
     seconds = perf_counter() - started
     return Work(round(games * decisions_per_game(game)), games, seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 import pyspiel
 import pytest
@@ -28,15 +27,13 @@ def test_a_reply_is_one_of_those_that_the_prompt_offered_last():
 def test_no_reply_is_a_foul_on_either_side():
     """Twenty choices of ours in ten rounds; forty there, where talk comes before each choice. A
     hand of poker has 2.25 decisions on average, and a foul would add one there."""
-    dilemma = speeds.in_text(
-        "sepo/prisoners_dilemma_text-v0", speeds.dilemma_reply, 3, rounds=speeds.ROUNDS
-    )
+    dilemma = speeds.in_text(*speeds.DILEMMA, 0, games=3, rounds=speeds.ROUNDS)
     assert (dilemma.steps, dilemma.games) == (3 * 20, 3)
-    theirs = speeds.in_textarena("IteratedPrisonersDilemma-v0", speeds.dilemma_reply, 3)
+    theirs = speeds.in_textarena(*speeds.DILEMMA_THERE, 0, games=3)
     assert (theirs.steps, theirs.games) == (3 * 40, 3)
     for done in (
-        speeds.in_text("sepo/kuhn_poker_text-v0", speeds.poker_reply, 200, hands=speeds.HANDS),
-        speeds.in_textarena("KuhnPoker-v0", speeds.poker_reply, 200),
+        speeds.in_text(*speeds.POKER, 0, games=200, hands=speeds.HANDS),
+        speeds.in_textarena(*speeds.POKER_THERE, 0, games=200),
     ):
         assert done.steps / done.games == pytest.approx(3 * 2.25, abs=0.3)
 
@@ -53,7 +50,11 @@ def test_decisions_of_openspiels_games_are_counted_exactly():
 def test_tables_and_batches_play_whole_hands(monkeypatch):
     monkeypatch.setattr(speeds, "STRUCTURED", 400)
     monkeypatch.setattr(speeds, "BATCHED", 4_000)
-    for done in (speeds.in_integers(), speeds.in_shimmy(), speeds.in_batch(Board(KuhnPoker()))):
+    for done in (
+        speeds.in_integers(1),
+        speeds.in_shimmy(1),
+        speeds.in_batch(1, Board(KuhnPoker())),
+    ):
         assert done.steps / done.games == pytest.approx(2.25, abs=0.12)
         assert done.seconds > 0
 
@@ -61,7 +62,7 @@ def test_tables_and_batches_play_whole_hands(monkeypatch):
 def test_the_record_tells_rates_and_their_ratios_pair_by_pair(tmp_path, monkeypatch):
     works = iter([speeds.Work(100, 10, s) for s in (9.0, 1.0, 2.0, 4.0)])
     theirs = iter([speeds.Work(50, 10, s) for s in (9.0, 1.0, 1.0, 1.0)])
-    race = speeds.Race("a race", "them", partial(next, works), partial(next, theirs))
+    race = speeds.Race("a race", "them", lambda _: next(works), lambda _: next(theirs))
     monkeypatch.setattr(speeds, "races", lambda: iter([race]))
     monkeypatch.setattr(speeds, "best_response", lambda: 0.5)
     monkeypatch.setattr(speeds, "import_seconds", lambda: 0.25)
