@@ -29,10 +29,16 @@ MOST: Final = 20_000
 class Moment:
     """Where an episode stands. Made by `moment_of` and `after` alone."""
 
-    def __init__(self, episode: Episode, remembered: list[int]) -> None:
+    def __init__(
+        self, episode: Episode, remembered: list[int], before: Moment | None = None
+    ) -> None:
         self.episode = episode
         self.actor = episode.actor
-        self.rounds = episode.game.payoffs(episode.state)
+        self.rounds: tuple[tuple[float, ...], ...] = (
+            before.rounds
+            if before is not None and episode.pending
+            else episode.game.payoffs(episode.state)
+        )
         """Points of each finished round."""
         self._remembered = remembered
         """How many moments of the game are remembered, in a list that they share."""
@@ -47,7 +53,7 @@ class Moment:
         """
         next_one = self._after.get(move)
         if next_one is None:
-            next_one = Moment(self.episode.play(move), self._remembered)
+            next_one = Moment(self.episode.play(move), self._remembered, self)
             if self._remembered[0] < MOST:
                 self._remembered[0] += 1
                 self._after[move] = next_one
