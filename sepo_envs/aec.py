@@ -30,10 +30,10 @@ from pettingzoo import AECEnv
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
-from sepo_envs.episode import Episode, begin, restore
+from sepo_envs.episode import Episode, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
 from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
-from sepo_envs.moments import Moment, moment_of
+from sepo_envs.moments import Moment, first_moment, moment_of
 from sepo_envs.options import refuse_unknown
 
 Frame: TypeAlias = str | NDArray[np.uint8]
@@ -236,8 +236,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        legal = self.moment.legal if self.moment.actor == seat else ()
-        return seen(self.game, self.moment.features[seat], legal)
+        moment = self.moment
+        legal = moment.legal if moment.actor == seat else ()
+        sight = moment.recall(seat, lambda: seen(self.game, moment.features[seat], legal))
+        return {name: numbers.copy() for name, numbers in sight.items()}
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
@@ -251,12 +253,13 @@ class GameEnv(AECEnv):  # type: ignore[misc]
 
     def _next_turn(self) -> None:
         actor = self.moment.actor
-        terminated, truncated = actor is None, self._out_of_cycles()
+        terminated = actor is None
+        truncated = self.max_cycles is not None and self._out_of_cycles()
         self.over = terminated or truncated
         if self.over:
             self.terminations = dict.fromkeys(self.agents, terminated)
             self.truncations = dict.fromkeys(self.agents, truncated)
-            told = totals(self.episode, self.agents)
+            told = self.moment.recall(totals, lambda: totals(self.episode, self.agents))
             for seat, agent in enumerate(self.agents):
                 self.infos[agent] |= {name: dict(numbers) for name, numbers in told.items()}
                 if terminated:
@@ -271,9 +274,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         return {name: dict(harm) for name, harm in found.items()}
 
     def _out_of_cycles(self) -> bool:
-        if self.max_cycles is None or self.moment.actor is None:
-            return False
-        return out_of_cycles(self.episode, self.max_cycles)
+        return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
 
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
@@ -293,7 +294,7 @@ def opening(game: Game, options: Any) -> Episode:
         )
     record = (options or {}).get("episode")
     if record is None:
-        return begin(game)
+        return first_moment(game).episode
     start = restore(game, record)
     if start.actor is None:
         raise ValueError(

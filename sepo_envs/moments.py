@@ -101,9 +101,14 @@ def _first(game: Hashable) -> Moment:
     return Moment(begin(cast(Game, game)), [1])
 
 
+def first_moment(game: Game) -> Moment:
+    """The moment at which nothing has happened yet."""
+    return _first(cast(Hashable, game))
+
+
 def moment_of(episode: Episode) -> Moment:
     """The moment at which ``episode`` stands."""
-    moment = _first(cast(Hashable, episode.game))
+    moment = first_moment(episode.game)
     for _, move in episode.entries:
         moment = moment.after(move)
     return moment
