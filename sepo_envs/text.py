@@ -140,8 +140,8 @@ class TextEnv(GameEnv):
         """Renew the prompt and the chat in the infos of ``seats``."""
         for seat in seats:
             if seat is not None:
-                told = {"text": self._text(seat), "messages": chat(self.talks[seat])}
-                self.infos[self.possible_agents[seat]] |= told
+                info = self.infos[self.possible_agents[seat]]
+                info["text"], info["messages"] = self._text(seat), chat(self.talks[seat])
 
     def _text(self, seat: int) -> str:
         return OVER if self.moment.actor is None else prompt(self.talks[seat])
