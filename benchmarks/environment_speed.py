@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,7 @@ class Work(NamedTuple):
     steps: int
     games: int
     seconds: float
+    """Of this process's CPU, so that what else the machine does counts little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def notes() -> tuple[str, ...]:
     """What a reader must know, with the versions of the peers."""
     peers = ", ".join(f"{name} {version(name)}" for name in PEERS)
     return (
-        f"{peers}; everything on one core, in turn, both sides playing at random.",
+        f"{peers}; in turn on one core, both sides playing at random. Seconds are of "
+        "the process's CPU; those of the import are by the clock.",
         "In text: prompt out, reply read, by PettingZoo's AEC API and by TextArena's own. There "
         "each game has a new environment, because a used one leaks earlier games into its prompts. "
         "Its dilemma has a step of talk before each choice, so that the same "
@@ -190,7 +192,7 @@ def in_text(
 ) -> Work:
     """Games in prompts and replies, as PettingZoo's loop plays them."""
     table, coin, steps = pettingzoo.make("aec", env_id, **options), Random(number), 0
-    started = perf_counter()
+    started = process_time()
     for seed in range(number * games, (number + 1) * games):
         table.reset(seed=seed)
         for _ in table.agent_iter():
@@ -199,14 +201,14 @@ def in_text(
                 break
             table.step(reply(seen["text"], coin.random() < 0.5))
             steps += 1
-    return Work(steps, games, perf_counter() - started)
+    return Work(steps, games, process_time() - started)
 
 
 def in_textarena(env_id: str, reply: Callable[[str, bool], str], number: int, games: int) -> Work:
     import textarena
 
     coin, steps = Random(number), 0
-    started = perf_counter()
+    started = process_time()
     for seed in range(number * games, (number + 1) * games):
         table = textarena.make(env_id)
         table.reset(num_players=2, seed=seed)
@@ -215,7 +217,7 @@ def in_textarena(env_id: str, reply: Callable[[str, bool], str], number: int, ga
             _, prompt = table.get_observation()
             over, _ = table.step(reply(prompt, coin.random() < 0.5))
             steps += 1
-    return Work(steps, games, perf_counter() - started)
+    return Work(steps, games, process_time() - started)
 
 
 def in_integers(number: int) -> Work:
@@ -238,7 +240,7 @@ def in_shimmy(number: int) -> Work:
 def at_table(table: Any, number: int) -> Work:
     """Games of two actions that are always legal, as PettingZoo's loop plays them."""
     coin, steps = Random(number), 0
-    started = perf_counter()
+    started = process_time()
     for seed in range(number * STRUCTURED, (number + 1) * STRUCTURED):
         table.reset(seed=seed)
         for _ in table.agent_iter():
@@ -247,7 +249,7 @@ def at_table(table: Any, number: int) -> Work:
                 break
             table.step(int(coin.random() < 0.5))
             steps += 1
-    return Work(steps, STRUCTURED, perf_counter() - started)
+    return Work(steps, STRUCTURED, process_time() - started)
 
 
 class Uniform:
@@ -266,9 +268,9 @@ UNIFORM = Uniform()
 def in_batch(number: int, board: Board) -> Work:
     """`BATCHED` episodes at once, with seeds of their own for each ``number`` from -100 on."""
     seeds = np.arange(BATCHED) + (number + 100) * BATCHED
-    started = perf_counter()
+    started = process_time()
     played = board.play((UNIFORM, UNIFORM), seeds=seeds)
-    seconds = perf_counter() - started
+    seconds = process_time() - started
     steps = played.each(lambda ending: sum(entry.actor >= 0 for entry in ending.entries))
     return Work(int(steps.sum()), BATCHED, seconds)
 
@@ -278,10 +280,10 @@ def in_openspiel(number: int, game: Any, games: int = 20_000) -> Work:
     import pyspiel
 
     bots = [pyspiel.make_uniform_random_bot(seat, seat + 1) for seat in range(2)]
-    started = perf_counter()
+    started = process_time()
     for seed in range(number * games, (number + 1) * games):
         pyspiel.evaluate_bots(game.new_initial_state(), bots, seed)
-    seconds = perf_counter() - started
+    seconds = process_time() - started
     return Work(round(games * decisions_per_game(game)), games, seconds)
 
 
@@ -306,9 +308,9 @@ def best_response() -> float:
     """Seconds to solve eight rounds of the dilemma against a table of random probabilities."""
     game = PrisonersDilemma(rounds=REPETITIONS)
     table = random_table()
-    started = perf_counter()
+    started = process_time()
     RepeatedSolver(game).best_response(table, seat=0)
-    return perf_counter() - started
+    return process_time() - started
 
 
 @cache
