@@ -94,7 +94,6 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.game: Game = self.domain.make(**options)
         self.words = self.domain.words(self.game)
         self.hook = hook or HarmsHook(self.domain.harms, profile)
-        self._harms_are_kept = hook is None and isinstance(self.domain.harms, Hashable)
         self.max_cycles = max_cycles
         self.render_mode = checked_render_mode(render_mode)
         self.metadata = {
@@ -152,9 +151,9 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         start = opening(self.game, options)
         self._calls += 1
         self.source = next_source(self.source, seed)
-        chance = [entry.actor for entry in start.entries].count(CHANCE)
+        chance = [entry.actor for entry in start.episode.entries].count(CHANCE)
         self._deals = self.source.draws(DEAL, chance)
-        self._moment = moment_of(start).deal(self._deals)
+        self._moment = start.deal(self._deals)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = self.rewards.copy()
@@ -191,9 +190,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: nothing was dealt, or nobody stepped since the last agent.
         """
-        if self._moment is None:
-            raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
-        calls = -1
+        _, calls = self.moment, -1  # the first of which raises before the first reset
         for _ in range(max_iter):
             if not self.agents:
                 return
@@ -260,18 +257,23 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self.terminations = dict.fromkeys(self.agents, terminated)
             self.truncations = dict.fromkeys(self.agents, truncated)
             told = self.moment.recall(totals, lambda: totals(self.episode, self.agents))
-            for seat, agent in enumerate(self.agents):
-                self.infos[agent] |= {name: dict(numbers) for name, numbers in told.items()}
-                if terminated:
-                    self.infos[agent]["penalties"] = self._penalties(seat)
+            for info in self.infos.values():
+                info |= {name: numbers.copy() for name, numbers in told.items()}
+            if terminated:
+                for agent, report in zip(self.agents, self._penalties(), strict=True):
+                    self.infos[agent]["penalties"] = report
         self.agent_selection = self.agents[0 if actor is None or truncated else actor]
         self._show_to_human()
 
-    def _penalties(self, seat: int) -> Report:
-        if not self._harms_are_kept:
-            return self.hook(self.episode, seat)
-        found = self.moment.recall((self.hook, seat), lambda: self.hook(self.episode, seat))
-        return {name: dict(harm) for name, harm in found.items()}
+    def _penalties(self) -> list[Report]:
+        def measure() -> list[Report]:
+            return [self.hook(self.episode, seat) for seat in range(self.game.seats)]
+
+        hook = self.hook
+        if not (isinstance(hook, HarmsHook) and isinstance(hook.harms, Hashable)):
+            return measure()
+        found = self.moment.recall(hook, measure)
+        return [{name: harm.copy() for name, harm in report.items()} for report in found]
 
     def _out_of_cycles(self) -> bool:
         return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
@@ -281,7 +283,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self.render()
 
 
-def opening(game: Game, options: Any) -> Episode:
+def opening(game: Game, options: Any) -> Moment:
     """Where a reset with ``options`` starts: at the beginning, or where a record ends.
 
     Raises:
@@ -294,14 +296,14 @@ def opening(game: Game, options: Any) -> Episode:
         )
     record = (options or {}).get("episode")
     if record is None:
-        return first_moment(game).episode
+        return first_moment(game)
     start = restore(game, record)
     if start.actor is None:
         raise ValueError(
             "the record is of a finished episode, so there is nothing left to play. "
             "Read it with sepo_envs.restore(game, record) instead."
         )
-    return start
+    return moment_of(start)
 
 
 def observation_space(game: Game) -> Dict:

@@ -12,6 +12,7 @@ True
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -63,8 +64,9 @@ class Moment:
         """`Episode.deal`, by the same draws."""
         moment = self
         while moment.actor == CHANCE:
-            outcomes, cumulative = moment._chance
-            moment = moment.after(rng.choices(outcomes, cum_weights=cumulative)[0])
+            outcomes, cumulative = moment._chance  # and what `Random.choices` does with them:
+            place = bisect(cumulative, rng.random() * cumulative[-1], 0, len(outcomes) - 1)
+            moment = moment.after(outcomes[place])
         return moment
 
     def recall(self, key: Hashable, work: Callable[[], T]) -> T:
