@@ -49,6 +49,8 @@ def test_one_legal_bracketed_word_at_the_end_is_the_move(reply, move):
         ("[bet] unless they hold the King", "goes on after [bet]"),
         ("[bet] 1", "goes on after [bet]"),
         ("[bet] 我跟", "goes on after [bet]"),
+        ("[bet] \N{CROSS MARK}", "goes on after [bet]"),
+        ("[bet] = [bet]? \N{NOT SIGN}", "goes on after [bet]"),
         ("[call]", "[call] is not legal here; the legal moves are [check] or [bet]"),
         ("[pass]", "[pass] is not legal here"),
         ("[bet 1]", "no move in square brackets"),
