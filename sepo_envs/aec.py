@@ -169,11 +169,11 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             RuntimeError: nothing was dealt, or every agent has left the table.
             ValueError: the agent's episode is over and its action is not None.
         """
-        if self.over and not self.agents:
-            raise RuntimeError(
-                "the episode is over and every agent has left the table. Call reset for another."
-            )
         if self.over:
+            if not self.agents:
+                raise RuntimeError(
+                    "the episode is over and every agent has left the table. Call reset first."
+                )
             self._calls += 1
             self._was_dead_step(action)
             return

@@ -71,9 +71,9 @@ class Moment:
 
     def recall(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work()`` answers here, done once for each ``key``. Treat it as shared."""
-        if key not in self._recalled:
-            self._recalled[key] = work()
-        found: T = self._recalled[key]
+        found: T | None = self._recalled.get(key)
+        if found is None:
+            found = self._recalled[key] = work()
         return found
 
     @cached_property
