@@ -88,6 +88,7 @@ def make(
     opponent: Any = None,
     text: bool = False,
     api: API | None = None,
+    preset: str = "default",
     **options: Any,
 ) -> Any:
     """The environment of one domain, through the API that fits what is asked for.
@@ -105,6 +106,8 @@ def make(
         opponent: its name, or your own object with ``name`` and ``act``.
         text: in prompts and replies instead of numbers.
         api: ``aec``, ``parallel``, ``gymnasium`` or ``vector``, if not the one of the table.
+        preset: of the rules' options, which ``options`` change further; ``paper`` is the game as
+            arXiv 2605.30854 played it.
         options: of the rules, such as ``hands=6``, and of the environment, such as
             ``render_mode="ansi"``, ``seat=0`` or ``num_envs=8``.
 
@@ -117,11 +120,13 @@ def make(
 
     Raises:
         TypeError: there is no such option, or an opponent where every seat is yours.
-        ValueError: there is no such environment, opponent or API, or an option is impossible.
+        ValueError: there is no such environment, opponent, API or preset, or an option is
+            impossible.
     """
     domain, id_api, id_text = _named(name)
     wanted = "vector" if "num_envs" in options else "gymnasium" if opponent is not None else id_api
     api, text = api or wanted, text or id_text
+    options = domain.preset(preset) | options
     if api not in get_args(API):
         raise ValueError(f"there is no API {api!r}; choose one of {', '.join(get_args(API))}.")
     if api in ("gymnasium", "vector"):

@@ -36,6 +36,7 @@ def page(found: Domain) -> str:
     apis = "aec and parallel" if found.simultaneous else "aec"
     rows = [
         ("options", ", ".join(map(_option, option_names(found).values())) or "none"),
+        ("paper preset", _preset(found)),
         ("gymnasium", ", ".join(f"sepo_envs:{name}" for name in gymnasium_ids(found))),
         ("pettingzoo", f"{structured} ({apis}), {text} (aec)"),
         *opponents(found),
@@ -51,6 +52,11 @@ def about(found: Domain) -> str:
     """
     rulebook = sys.modules[found.make.__module__].__doc__ or found.make.__doc__ or found.title
     return rulebook.strip().splitlines()[0]
+
+
+def _preset(found: Domain) -> str:
+    options = found.preset("paper")
+    return ", ".join(f"{name}={value!r}" for name, value in options.items()) or "as the default"
 
 
 def opponents(found: Domain) -> list[tuple[str, str]]:

@@ -177,9 +177,21 @@ def test_make_takes_every_domain_and_every_id(name):
         sepo_envs.make(env_id, opponent=opponent, seat=0).reset(seed=0)
 
 
+def test_the_paper_preset_is_the_published_game_and_options_change_it_further():
+    """By hand: a winner who overpays lost nothing there, and items were worth 10 one by one."""
+    auction = sepo_envs.make("repeated_auction", preset="paper").unwrapped.game
+    assert auction.profit(value=2, bid=3) == 0
+    assert sepo_envs.make("repeated_auction").unwrapped.game.profit(value=2, bid=3) == -1
+    items = sepo_envs.make("item_negotiation", preset="paper", rounds=2).unwrapped.game
+    assert (items.worth, items.redrawn, items.rounds) == ("one of each", (1,), 2)
+    kuhn = sepo_envs.make("kuhn_poker", preset="paper").unwrapped.game
+    assert kuhn == sepo_envs.domain("kuhn_poker").make()
+
+
 @pytest.mark.parametrize(
     ("name", "options", "error", "text"),
     [
+        ("kuhn_poker", {"preset": "papr"}, ValueError, "no preset 'papr'; choose one of default"),
         ("kuhn", {}, ValueError, "no environment 'kuhn'. Did you mean 'kuhn_poker'"),
         ("sepo/KuhnPoker", {}, ValueError, "Did you mean 'sepo/KuhnPoker-v0'"),
         ("chess", {}, ValueError, r"no environment 'chess'. Known: kuhn_poker, .*list_envs\(\)"),
