@@ -1,218 +1,222 @@
-"""The best J that any policy can have, exactly: a linear program over realisation plans.
+"""Can a domain's pools tell methods apart? The best J of any policy, and what stands beside it.
 
-In a two-player zero-sum game u is linear in a policy's realisation plan, and each term of e is the
-positive part of a linear function or, for the best response, the value of one: so J is concave and
-piecewise linear, and its maximum is a linear program in sequence form.
+    python -m benchmarks.optimum                      all five domains; the items take 20 minutes
+    python -m benchmarks.optimum repeated_auction     one of them, in seconds
 
-    python -m benchmarks.optimum            a table over lambda_e for Kuhn poker
+Under default rules, at the published weights and with the ``paper`` harms, exactly:
 
-The table settles what training can reach. From some lambda_e on the penalty is *exact*: the optimum
-is an equilibrium, the one that earns most from the train pool, and a larger weight changes nothing.
+    J*              the best J of any policy
+    reward alone    the best J among the policies that maximise u, what training on reward tends to
+    demonstrators   J of the mixture that writes the traces of the warm start
+    separation      (J* - reward alone) / (J* - demonstrators)
 
-Sources: von Stengel (1996) for the sequence form; exact penalties as in Han and Mangasarian (1979).
+J is linear in a policy but for the positive parts in e, so it is the least, over gates in [0, 1],
+of sums that `opponents.decisions` maximises. The least of those maxima is J*: each one bounds it
+from above, and the best mixture of the policies found, a linear program, from below. Cutting planes
+bring the two together. In Kuhn poker an opponent answers the policy, so there J* is the linear
+program of `benchmarks.sequence_form`.
+
+Source: J. E. Kelley, "The cutting-plane method for solving convex programs", Journal of SIAM 8
+(1960).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import json
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from opponents.opponent import Adaptive, Opponent
-from sepo_envs.episode import Episode, begin
-from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.exact.tree import GameTree
-from sepo_envs.game import CHANCE, Weights
-from sepo_trainer.scores import meet
-from sepo_trainer.stage import set_stage
+from benchmarks.certificate import certify
+from benchmarks.command_line import guarded
+from benchmarks.records import GameId, Record, measure, save
+from benchmarks.sequence_form import best_policy
+from opponents.decisions import (
+    Decisions,
+    Table,
+    decisions,
+    joined,
+    linear,
+    objective,
+    terms_of,
+)
+from opponents.kuhn_poker import DEMONSTRATORS, POOLS
+from opponents.opponent import Opponent
+from opponents.tables import TABLES
+from sepo_envs.catalogue import CATALOGUE, domain
+from sepo_envs.exact import GameTree
+from sepo_envs.game import Weights
+from sepo_envs.games.item_negotiation.rules import possible_tables
+from sepo_trainer.scores import score
 
-Sequence_ = tuple[str, Any] | None
-"""A seat's last decision on the way: (situation, move), or None before its first."""
+CLOSE = 1e-9
+"""How near the two sides of a bracket are brought, in units of J."""
+MOST_CUTS = 1_000
+LEAST_SEPARATION = 0.25
+"""What pools must reach to show anything (GAMES.md)."""
 
 
-class Optimum(NamedTuple):
-    """The best policy by J, and what it is worth."""
+class Bracket(NamedTuple):
+    """A number lies between these two, the first of which a known policy reaches."""
 
-    objective: float
-    table: ActionTable
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaf:
-    chance: float
-    last: tuple[Sequence_, Sequence_]
-    returns: tuple[float, ...]
-    path: tuple[tuple[str, Any], ...]
+class Separation:
+    """See the module. In units of J."""
 
+    optimum: Bracket
+    reward_alone: Bracket
+    demonstrators: float
 
-def best_policy(
-    tree: GameTree,
-    train: Sequence[Opponent],
-    exploit: Sequence[Opponent | Adaptive],
-    weights: Weights,
-) -> Optimum:
-    """The policy that maximises s u - lambda_e s e in a two-player zero-sum game.
+    @property
+    def value(self) -> float:
+        """The least that the separation can be, whatever in their brackets the numbers are.
 
-    Args:
-        exploit: fixed opponents, and `Adaptive` ones, each taken to be the best response.
-    """
-    leaves = list(_leaves(begin(tree.game), 1.0, (None, None), ()))
-    plans: dict[tuple[str, Any], int] = {}
-    parent: dict[str, Sequence_] = {}
-    for situation in tree.situations:
-        for move in tree.legal_moves(situation):
-            plans[situation, move] = len(plans)
-    for leaf in leaves:
-        before: list[Sequence_] = [None, None]
-        for situation, move in leaf.path:
-            seat = tree.seat(situation)
-            parent[situation] = before[seat]
-            before[seat] = (situation, move)
-
-    n_plans, n_values = len(plans), len(tree.situations)
-    value = {situation: n_plans + number for number, situation in enumerate(tree.situations)}
-    # After the plans and the best responder's values at its situations: its values at the two
-    # roots, and one positive part for each fixed exploiter.
-    fixed = [opponent for opponent in exploit if isinstance(opponent, Opponent)]
-    adaptive = len(exploit) - len(fixed)
-    size = n_plans + n_values + 2 + len(fixed)
-    root = (n_plans + n_values, n_plans + n_values + 1)
-
-    def payoff(opponent: Opponent) -> tuple[NDArray[np.float64], float]:
-        """The policy's payoff averaged over seats, linear in its plans, and the constant."""
-        theirs, row, constant = tree.written_out(opponent), np.zeros(size), 0.0
-        for leaf in leaves:
-            for seat in range(2):
-                weight = leaf.chance * leaf.returns[seat] / 2
-                for situation, move in leaf.path:
-                    if tree.seat(situation) != seat:
-                        weight *= theirs[situation][move]
-                last = leaf.last[seat]
-                if last is None:
-                    constant += weight
-                else:
-                    row[plans[last]] += weight
-        return row, constant
-
-    # Minimise -J.
-    cost, constant = np.zeros(size), 0.0
-    for opponent in train:
-        row, extra = payoff(opponent)
-        cost -= weights.scale * row / len(train)
-        constant += weights.scale * extra / len(train)
-    share = weights.scale * weights.exploitability / len(exploit)
-    upper: list[NDArray[np.float64]] = []
-    limit: list[float] = []
-    for number, opponent in enumerate(fixed):
-        row, extra = payoff(opponent)  # zero sum: the margin is minus twice the payoff
-        excess = -2 * row
-        excess[root[1] + 1 + number] = -1
-        upper.append(excess)
-        limit.append(2 * extra)
-        cost[root[1] + 1 + number] += share
-    for seat in range(2):  # the best response's margin, averaged over seats, is the sum of values
-        cost[root[seat]] += share * adaptive
-
-    # The best responder in each seat: its value at a situation is at least that of every move.
-    followers: dict[Sequence_, list[str]] = {}
-    for situation in tree.situations:
-        followers.setdefault(parent.get(situation), []).append(situation)
-    for seat in range(2):
-        options: list[tuple[int, Sequence_]] = [(root[seat], None)]
-        options += [
-            (value[situation], (situation, move))
-            for situation in tree.situations
-            if tree.seat(situation) == seat
-            for move in tree.legal_moves(situation)
-        ]
-        for held, sequence in options:
-            row, bound = np.zeros(size), 0.0
-            row[held] -= 1
-            for situation in followers.get(sequence, []):
-                if tree.seat(situation) == seat:
-                    row[value[situation]] += 1
-            for leaf in leaves:
-                if leaf.last[seat] == sequence:
-                    weight = leaf.chance * leaf.returns[seat]
-                    other = leaf.last[1 - seat]
-                    if other is None:
-                        bound -= weight
-                    else:
-                        row[plans[other]] += weight
-            upper.append(row)
-            limit.append(bound)
-
-    equal, right = [], []
-    for situation in tree.situations:
-        row = np.zeros(size)
-        for move in tree.legal_moves(situation):
-            row[plans[situation, move]] = 1
-        came_from = parent[situation]
-        if came_from is not None:
-            row[plans[came_from]] = -1
-        equal.append(row)
-        right.append(0.0 if came_from is not None else 1.0)
-    bounds = [(0.0, 1.0)] * n_plans + [(None, None)] * (n_values + 2) + [(0.0, None)] * len(fixed)
-    solved = linprog(cost, A_ub=upper, b_ub=limit, A_eq=equal, b_eq=right, bounds=bounds)
-    if not solved.success or solved.fun is None or solved.x is None:
-        raise RuntimeError(f"the linear program of {tree.game.name} has no solution: {solved}")
-    return Optimum(float(constant - solved.fun), _behaviour(tree, plans, solved.x))
-
-
-def _leaves(
-    episode: Episode,
-    chance: float,
-    last: tuple[Sequence_, Sequence_],
-    path: tuple[tuple[str, Any], ...],
-) -> Any:
-    actor = episode.actor
-    if actor is None:
-        yield _Leaf(chance, last, episode.returns, path)
-    elif actor == CHANCE:
-        for outcome, probability in episode.game.chance_outcomes(episode.state):
-            yield from _leaves(episode.play(outcome), chance * probability, last, path)
-    else:
-        situation = episode.game.observe(episode.state, actor).situation
-        for move in episode.game.legal_moves(episode.state, actor):
-            here = (situation, move)
-            after = (here, last[1]) if actor == 0 else (last[0], here)
-            yield from _leaves(episode.play(move), chance, after, (*path, here))
-
-
-def _behaviour(
-    tree: GameTree, plans: dict[tuple[str, Any], int], solution: NDArray[np.float64]
-) -> ActionTable:
-    rows = {}
-    for situation in tree.situations:
-        legal = tree.legal_moves(situation)
-        mass = np.clip([solution[plans[situation, move]] for move in legal], 0, None)
-        row = mass / mass.sum() if mass.sum() > 1e-9 else np.full(len(legal), 1 / len(legal))
-        rows[situation] = dict(zip(legal, row.tolist(), strict=True))
-    return ActionTable(rows)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.optimum", description=__doc__)
-    parser.add_argument("--lambdas", type=float, nargs="+", default=[0, 0.25, 0.5, 1, 1.5, 3])
-    stage = set_stage("kuhn_poker")
-    tree, published = stage.tree, stage.domain.harms.published
-    train = [o for o in stage.pools["train"].opponents if isinstance(o, Opponent)]
-    print("lambda_e      J*       u   exploitability   P(bet | J)  P(bet | K)")
-    for weight in parser.parse_args().lambdas:
-        weights = Weights(published.scale, weight, 0.0, 0.0)
-        best = best_policy(tree, train, stage.pools["exploit"].opponents, weights)
-        u = np.mean([meet(tree, best.table, opponent).payoff for opponent in train])
-        bets = [best.table[s][tree.game.moves[1]] for s in ("J", "K")]
-        print(
-            f"{weight:8.2f} {best.objective:+8.4f} {u:+7.4f} "
-            f"{abs(tree.exploitability(best.table)):16.4f} {bets[0]:12.3f} {bets[1]:11.3f}"
+        >>> Separation(Bracket(1.0, 1.0), Bracket(0.0, 0.25), -0.5).value
+        0.5
+        """
+        return min(
+            (best - self.reward_alone.high) / (best - self.demonstrators) for best in self.optimum
         )
 
 
+def highest_j(choices: Decisions, weights: Weights) -> Bracket:
+    """The best J of any policy that ``choices`` still allow.
+
+    Raises:
+        RuntimeError: the bracket has not closed after `MOST_CUTS` policies.
+    """
+    gated = len(choices.levels[0].gains[0]) - 3
+    share = weights.scale * weights.exploitability / gated
+    plain = linear(weights, np.zeros(gated))
+    found = [choices.best(plain)]
+    high, gates = np.inf, np.ones(gated)
+    for _ in range(MOST_CUTS):
+        best = choices.best(linear(weights, gates))
+        found.append(best)
+        high = min(high, float(best @ linear(weights, gates)))
+        # The least t at any gates with J(policy, gates) <= t for every policy found.
+        cuts = [[*(-share * terms[3:]), -1.0] for terms in found]
+        limits = [-float(terms @ plain) for terms in found]
+        bounds = [(0.0, 1.0)] * gated + [(None, None)]
+        solved = linprog([0.0] * gated + [1.0], A_ub=cuts, b_ub=limits, bounds=bounds)
+        if solved.x is None or solved.fun is None:
+            raise RuntimeError(f"the linear program of the cuts has no solution: {solved}")
+        gates, low = solved.x[:gated], float(solved.fun)
+        if high - low < CLOSE:
+            return Bracket(low, max(low, high))
+    raise RuntimeError(f"J* is still between {low} and {high} after {MOST_CUTS} policies.")
+
+
+def separation(name: str) -> Separation:
+    """That of the domain called ``name``."""
+    if name == "kuhn_poker":
+        return _of_kuhn()
+    weights = domain(name).harms.published
+    parts, mixtures = [], []
+    for table in _deals_apart(name):
+        parts.append(decisions(table))
+        played = [weight * terms_of(table, policy) for policy, weight in table.demonstrators]
+        mixtures.append(np.sum(played, axis=0))
+    choices = joined(parts)
+    only_u = np.eye(len(mixtures[0]))[0]
+    return Separation(
+        highest_j(choices, weights),
+        highest_j(choices.only_best(only_u), weights),
+        objective(np.mean(mixtures, axis=0), weights),
+    )
+
+
+def _deals_apart(name: str) -> Iterator[Table]:
+    """What lies on the table of the item negotiation is open and equally likely, so each is solved
+    apart, in less memory; the other domains are one table."""
+    if name == "item_negotiation":
+        yield from (TABLES[name](tables=(each,)) for each in possible_tables())
+    else:
+        yield TABLES[name]()
+
+
+def _of_kuhn() -> Separation:
+    found = domain("kuhn_poker")
+    tree, weights = GameTree(found.make()), found.harms.published
+    train = [o for o in POOLS["train"].opponents if isinstance(o, Opponent)]
+    exploit = POOLS["exploit"].opponents
+    most_u = best_policy(tree, train, exploit, Weights(1.0, 0.0, 0.0, 0.0)).objective
+    best = best_policy(tree, train, exploit, weights).objective
+    greedy = best_policy(tree, train, exploit, weights, least_u=most_u - CLOSE).objective
+    tables = [tree.written_out(policy) for policy, _ in DEMONSTRATORS]
+    mixture = tree.average(tables, [weight for _, weight in DEMONSTRATORS])
+    met = {name: POOLS[name].met_by(mixture, tree=tree) for name in ("train", "exploit")}
+    demonstrators = score(tree, mixture, met, weights).objective
+    return Separation(Bracket(best, best), Bracket(greedy, greedy), demonstrators)
+
+
+def record(name: str, found: Separation, seconds: float) -> Record:
+    """What is stored of one domain."""
+    kind = domain(name)
+    settings = {"harms": "paper", "rules": "default", **asdict(kind.harms.published)}
+    numbers = {
+        "J*": found.optimum,
+        "reward alone": found.reward_alone,
+        "demonstrators": Bracket(found.demonstrators, found.demonstrators),
+        "separation": Bracket(found.value, found.value),
+    }
+    units = {name: "share" if name == "separation" else "J" for name in numbers}
+    return Record(
+        benchmark="optimum",
+        name=name,
+        summary=f"the best J of any policy of {kind.title}, and how far reward alone is from it",
+        notes=(
+            "Exact: nothing is drawn, so the seed says nothing. The two values of a measure are "
+            "the lower and the upper end of its bracket.",
+        ),
+        game=GameId(id=f"sepo/{kind.title}-v{kind.version}", version=kind.version),
+        settings=settings,
+        config_digest=sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        seeds=(0,),
+        measures={
+            "exact": {
+                name: measure(list(ends), units[name], over="repeats")
+                for name, ends in numbers.items()
+            }
+        },
+        certificate=certify(
+            command=f"python -m benchmarks.optimum {name} --record",
+            threads=1,
+            wall_seconds=seconds,
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        ),
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    made = argparse.ArgumentParser(prog="python -m benchmarks.optimum", description=__doc__)
+    made.add_argument("domains", nargs="*", metavar="DOMAIN", help=f"of {', '.join(CATALOGUE)}")
+    made.add_argument("--record", action="store_true", help="store under benchmarks/results")
+    given = made.parse_args(arguments)
+    print("domain                   J*   reward alone   demonstrators   separation")
+    for name in given.domains or CATALOGUE:
+        domain(name)
+        began = perf_counter()
+        found = separation(name)
+        print(
+            f"{name:18} {found.optimum.low:+8.4f} {found.reward_alone.high:+14.4f} "
+            f"{found.demonstrators:+15.4f} {found.value:12.3f}",
+            flush=True,
+        )
+        if given.record:
+            print(f"  stored as {save(record(name, found, perf_counter() - began))}")
+
+
 if __name__ == "__main__":
-    main()
+    raise SystemExit(guarded(main, "benchmarks.optimum"))

@@ -158,9 +158,23 @@ def _every_measure(records: Sequence[Record]) -> str:
     return _table(head, rows)
 
 
+def _optimum(records: Sequence[Record]) -> str:
+    quantities = ("J*", "reward alone", "demonstrators", "separation")
+    rows = [
+        (_link(record), *(_number(record.measures["exact"][q].low, "{:.4f}") for q in quantities))
+        for record in records
+    ]
+    legend = (
+        "Exact. Of J*, the lower end of its bracket; separation is (J* - reward alone) / "
+        "(J* - demonstrators), the least that the brackets allow."
+    )
+    return f"{_table(('record', *quantities), rows)}\n\n{legend}"
+
+
 _TABLES: dict[str, Callable[[Sequence[Record]], str]] = {
     "time_to_equilibrium": _time_to_equilibrium,
     "credit_ablation": _credit_ablation,
+    "optimum": _optimum,
 }
 
 

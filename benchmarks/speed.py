@@ -1,8 +1,9 @@
-"""How fast the parts are: sampling against `generate`, one GRPO step, one exact score.
+"""How fast the parts are: sampling against `generate`, one GRPO step, one exact score, and the
+environments against those of others.
 
-``python -m benchmarks.speed`` measures all three on the embedded model after its warm start;
-``--sampler``, ``--step`` and ``--exact`` choose. Everything runs in this process, one part after
-the other, each after runs that do not count.
+``python -m benchmarks.speed`` measures the first three on the embedded model after its warm start,
+and then the environments; ``--sampler``, ``--step``, ``--exact`` and ``--environments`` choose.
+Everything runs in this process, one part after the other, each after runs that do not count.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from benchmarks.command_line import (
     record_name,
 )
 from benchmarks.progress import watched
-from benchmarks.records import Measure, Record, measure, save
+from benchmarks.records import GameId, Measure, Record, measure, save
 from benchmarks.training_runs import run_all, study
 from sepo_trainer.config import RunConfig
 
@@ -69,15 +70,18 @@ def main(arguments: Sequence[str]) -> None:
     made.add_argument("--sampler", action="store_true", help="tokens per second of sampling")
     made.add_argument("--step", action="store_true", help="seconds of a GRPO step")
     made.add_argument("--exact", action="store_true", help="milliseconds of an exact score")
-    made.add_argument("--pairs", type=at_least(1), default=9, help="for --sampler (%(default)s)")
+    made.add_argument("--environments", action="store_true", help="steps per second of games")
+    pairs = "for --sampler and --environments (%(default)s)"
+    made.add_argument("--pairs", type=at_least(1), default=9, help=pairs)
     made.add_argument("--steps", type=at_least(1), default=20, help="for --step (%(default)s)")
     made.add_argument("--repeats", type=at_least(1), default=50, help="for --exact (%(default)s)")
     made.add_argument("--name", type=record_name, help="is added to the records' own names")
     given, config = parse(made, arguments)
     console = Console(highlight=False, soft_wrap=True)
     ending = f"-{given.name}" if given.name else ""
-    everything = not (given.sampler or given.step or given.exact)
-    warm = warm_started(config, given.runs, console)
+    everything = not (given.sampler or given.step or given.exact or given.environments)
+    of_model = everything or given.sampler or given.step or given.exact
+    warm = warm_started(config, given.runs, console) if of_model else config
     if config.warm_start.steps:
         weights = "warm-started"
     else:
@@ -105,6 +109,9 @@ def main(arguments: Sequence[str]) -> None:
     if given.exact or everything:
         options = ("--exact", "--repeats", str(given.repeats))
         records.append(exact(warm, subject("exact", *options), weights, given.repeats))
+    if given.environments or everything:
+        options = ("--environments", "--pairs", str(given.pairs))
+        records.append(environments(subject("environments", *options), given.pairs))
     for record in records:
         path = save(record, results=given.results)
         for group, quantities in record.measures.items():
@@ -225,6 +232,15 @@ def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> 
             }
         },
     )
+
+
+def environments(subject: Subject, pairs: int) -> Record:
+    """Our environments and those of others in turn, and what has no peer ``pairs`` times."""
+    from benchmarks import environment_speed as speeds
+
+    summary = "Steps per second of environments, in turn with those of others."
+    record = _record(subject, summary, speeds.notes(), speeds.measured(pairs))
+    return record.model_copy(update={"game": GameId(id=speeds.GAMES, version=0)})
 
 
 def distinct_prompts(run: Run) -> list[Ids]:

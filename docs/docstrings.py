@@ -9,6 +9,8 @@ import griffe
 
 OURS = ("sepo_envs", "opponents", "sepo_trainer")
 
+LONGEST_VALUE = 200
+"""Characters of a constant's value; a longer one is read better in the source."""
 NAME = re.compile(r"(?<![`\[\w])`([A-Za-z_][\w.]*)`(?![`\]\w])")
 PROMPT = re.compile(r"^ *>>> ")
 DIRECTIVE = re.compile(r" *# doctest: \+\w+.*$")
@@ -19,6 +21,8 @@ class ReadableDocstrings(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         for part in _parts(pkg):
+            if part.is_attribute and len(str(part.value)) > LONGEST_VALUE:
+                part.value = None
             if part.docstring:
                 part.docstring.value = linked(fenced(part.docstring.value), part)
 
@@ -29,25 +33,15 @@ def _parts(whole: Any) -> list[Any]:
 
 
 def fenced(text: str) -> str:
-    """Doctests as fenced blocks; bare, Markdown would take ``>>>`` for three quotations.
-
-    >>> print(fenced("Adds.\\n\\n>>> 1 + 1  # doctest: +ELLIPSIS\\n2\\n\\nThat is all."))
-    Adds.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
-    <BLANKLINE>
-    That is all.
-    """
+    """Doctests as fenced blocks; bare, Markdown would take ``>>>`` for three quotations."""
     lines: list[str] = []
     fence = ""
     for line in [*text.splitlines(), ""]:
         if not fence and PROMPT.match(line):
             indent = " " * (len(line) - len(line.lstrip()))
             fence = f"{indent}```"
-            lines += [] if lines and not lines[-1].strip() else [""]
+            if lines and lines[-1].strip():
+                lines.append("")
             lines.append(f"{fence}pycon")
         elif fence and not line.strip():
             lines.append(fence)

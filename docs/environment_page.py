@@ -39,11 +39,11 @@ class Scene:
 
 
 SCENES = {
-    "kuhn_poker": Scene(("loose-aggressive", "nash"), seed=5),
-    "prisoners_dilemma": Scene(("tit-for-tat", "alternator"), seed=0, short={"rounds": 2}),
+    "kuhn_poker": Scene(("nash", "loose-aggressive"), seed=5),
+    "prisoners_dilemma": Scene(("tit-for-tat", "random"), seed=0, short={"rounds": 2}),
     "repeated_auction": Scene(("ladder", "half-value"), seed=4, short={"rounds": 2}),
-    "split_negotiation": Scene(("conceder", "stubborn"), seed=0, short={"rounds": 2}),
-    "item_negotiation": Scene(("best-reply", "fair"), seed=1, short={"rounds": 2}),
+    "split_negotiation": Scene(("balanced", "random-3-to-7"), seed=2, short={"rounds": 2}),
+    "item_negotiation": Scene(("proportional", "best-reply"), seed=3, short={"rounds": 2}),
 }
 SECTION = re.compile(r"\n(?=## )")
 """Where one section of a page ends."""
@@ -91,6 +91,7 @@ def import_table(name: str) -> str:
     parallel = f'Yes, `pettingzoo.make("parallel", "{aec}")`' if entry.simultaneous else "No"
     rows = (
         ("Import", f"`from sepo_envs import {module}`"),
+        ("Make", f'`sepo_envs.make("{name}")`'),
         ("PettingZoo", f'`pettingzoo.make("aec", "{aec}")`'),
         ("Gymnasium", f'`gymnasium.make("sepo_envs:{structured}", opponent="{likely}")`'),
         ("In text", f"`{aec_text}` and `{text}`"),
@@ -126,7 +127,7 @@ def text_example(name: str) -> str:
         talk = talk.hear(episode)
         remark, *_ = words.thoughts(episode.state, talk.seat)
         reply = f"{remark} {words.say(move, episode.state, talk.seat)}"
-        lines += [talk.messages[-1].content, f"> {reply}"]
+        lines += [talk.messages[-1].content, f"> {reply}", ""]
         talk, understood = talk.reply(reply, episode)
         assert understood == move, f"{reply!r} was read as {understood!r}"
     options = "".join(f", with `{option}={value}`" for option, value in scene.short.items())
@@ -134,13 +135,13 @@ def text_example(name: str) -> str:
         [
             f"What player_0 reads, and after `>` what it replies{options}:",
             "",
-            "``` { .text .wrap }",
-            *lines,
+            "```text",
+            *lines[:-1],
             "```",
             "",
             "What happened, every card and value open, as `render()` tells it:",
             "",
-            "``` { .text .wrap }",
+            "```text",
             words.show(end.state),
             "```",
         ]

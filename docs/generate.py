@@ -19,6 +19,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("sepo_envs", "opponents", "sepo_trainer")
 SENTENCE = re.compile(r".*?[.:?](?= [A-Z`]|$)")
+REFERENCE = "---\ntitle: {0}\nsearch: {{ boost: 0.5 }}\n---\n\n::: {0}\n"
 FOLDER = re.compile(r"\[([^\]]*)\]\((?!https?:)[\w/]+\)")
 """A link to a folder of the repository, which a site has no page for."""
 
@@ -63,7 +64,7 @@ def made() -> Iterator[tuple[str, str | bytes]]:
         yield environment_page.uri(name), environment_page.page(name)
         yield environment_page.picture_uri(name), environment_page.picture(name)
     for module in modules():
-        yield reference_uri(module), f"---\ntitle: {module}\n---\n\n::: {module}\n"
+        yield reference_uri(module), REFERENCE.format(module)
     yield "decisions/index.md", decisions()
     yield "changelog.md", (ROOT / "CHANGELOG.md").read_text()
     yield "contributing.md", from_root((ROOT / "CONTRIBUTING.md").read_text())
@@ -120,7 +121,7 @@ def decisions() -> str:
         paragraph = " ".join(text.strip().partition("\n\n")[0].split())
         sentence = SENTENCE.match(re.sub(r"^\*\*\w+\.\*\* *", "", paragraph))
         assert sentence, f"{file} begins with no sentence"
-        lines += [f"**[{title.lstrip('# ')}]({file.name})**  ", sentence[0], ""]
+        lines += [f"## [{title.lstrip('# ')}]({file.name})", "", sentence[0], ""]
     return "\n".join(lines)
 
 

@@ -18,32 +18,33 @@ observation, reward or info of another seat before every seat has chosen.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from inspect import signature
+import reprlib
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
-from sepo_envs.episode import Episode, begin, restore
-from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State
-from sepo_envs.hooks import HarmsHook, PenaltyHook
+from sepo_envs.episode import Episode, restore
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
+from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
+from sepo_envs.moments import Moment, first_moment, moment_of
+from sepo_envs.options import refuse_unknown
 
 Frame: TypeAlias = str | NDArray[np.uint8]
 """What `GameEnv.render` returns: text, or ``(height, width, 3)`` pixels."""
 RENDER_MODES: Final = ("ansi", "human", "rgb_array")
+Last: TypeAlias = tuple[Any, float, bool, bool, dict[str, Any]]
 
 
-def env(game: str | Domain, **options: Any) -> OrderEnforcingWrapper:
-    """`GameEnv` behind PettingZoo's guard against calls out of order."""
-    return OrderEnforcingWrapper(GameEnv(game, **options))
+def env(game: str | Domain, **options: Any) -> GameEnv:
+    """`GameEnv`, under the name that PettingZoo's modules use; it needs no guards around it."""
+    return GameEnv(game, **options)
 
 
 class GameEnv(AECEnv):  # type: ignore[misc]
@@ -105,21 +106,22 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.observation_spaces = {
             agent: observation_space(self.game) for agent in self.possible_agents
         }
-        self.action_spaces = {
+        self.action_spaces: dict[str, Space[Any]] = {
             agent: Discrete(len(self.game.moves)) for agent in self.possible_agents
         }
         features = len(self.game.feature_names) * self.game.seats
         self.state_space = Box(0, 1, (features,), np.float32)
         self.source: Source | None = None
-        self._episode: Episode | None = None
+        self._moment: Moment | None = None
         self.over = False
+        self._calls = 0
         self.agents: list[str] = []
         self.agent_selection = self.possible_agents[0]
 
     def observation_space(self, agent: str) -> Dict:
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Discrete:
+    def action_space(self, agent: str) -> Space[Any]:
         return self.action_spaces[agent]
 
     @property
@@ -129,9 +131,14 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: there was none.
         """
-        if self._episode is None:
+        return self.moment.episode
+
+    @property
+    def moment(self) -> Moment:
+        """Where `episode` stands, with what is known about it already."""
+        if self._moment is None:
             raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
-        return self._episode
+        return self._moment
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Deal a new episode, or go on from ``options["episode"]``, a record of `Episode.save`.
@@ -142,15 +149,16 @@ class GameEnv(AECEnv):  # type: ignore[misc]
                 or is already over.
         """
         start = opening(self.game, options)
+        self._calls += 1
         self.source = next_source(self.source, seed)
-        chance = [entry.actor for entry in start.entries].count(CHANCE)
+        chance = [entry.actor for entry in start.episode.entries].count(CHANCE)
         self._deals = self.source.draws(DEAL, chance)
-        self._episode = start.deal(self._deals)
+        self._moment = start.deal(self._deals)
         self.agents = self.possible_agents[:]
         self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = self.rewards.copy()
         self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = dict.fromkeys(self.agents, False)
+        self.truncations = self.terminations.copy()
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self._next_turn()
 
@@ -161,17 +169,48 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             RuntimeError: nothing was dealt, or every agent has left the table.
             ValueError: the agent's episode is over and its action is not None.
         """
-        if self.over and not self.agents:
-            raise RuntimeError(
-                "the episode is over and every agent has left the table. Call reset for another."
-            )
         if self.over:
+            if not self.agents:
+                raise RuntimeError(
+                    "the episode is over and every agent has left the table. Call reset first."
+                )
+            self._calls += 1
             self._was_dead_step(action)
             return
-        legal = self._legal(self.possible_agents.index(self.agent_selection))
-        move = read_action(action, self.game.moves, legal)
-        indices = [self.game.moves.index(allowed) for allowed in legal]
-        self.play(move, foul=f"action {action!r} is not legal here; the legal ones are {indices}")
+        legal = self.moment.legal
+        move, foul = read_action(action, self.game.moves, legal), ""
+        if move is FORFEIT:
+            indices = [self.game.moves.index(allowed) for allowed in legal]
+            foul = f"{not_legal(action)}; the legal ones are {indices}"
+        self.play(move, foul=foul)
+
+    def agent_iter(self, max_iter: int = 2**63) -> Iterator[str]:
+        """The agent whose turn it is, until all have left the table; step between two of them.
+
+        Raises:
+            RuntimeError: nothing was dealt, or nobody stepped since the last agent.
+        """
+        _, calls = self.moment, -1  # the first of which raises before the first reset
+        for _ in range(max_iter):
+            if not self.agents:
+                return
+            if calls == self._calls:
+                raise RuntimeError(
+                    f"{self.agent_selection} has not acted. Call step in the loop over agent_iter."
+                )
+            calls = self._calls
+            yield self.agent_selection
+
+    def last(self, observe: bool = True) -> Last:
+        """What the agent whose turn it is sees and was paid since it acted, and its info."""
+        agent = self.agent_selection
+        return (
+            self.observe(agent) if observe else None,
+            self._cumulative_rewards[agent],
+            self.terminations[agent],
+            self.truncations[agent],
+            self.infos[agent],
+        )
 
     def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
@@ -179,34 +218,29 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             ValueError: the move is illegal here.
         """
-        agent, before = self.agent_selection, len(self.game.payoffs(self.episode.state))
-        self._episode = self.episode.play(move).deal(self._deals)
-        settled = self.game.payoffs(self.episode.state)[before:]
+        agent, before = self.agent_selection, self.moment
+        self._moment = after = before.after(move).deal(self._deals)
+        self._calls += 1
         self.infos[agent] = {"foul": foul} if move is FORFEIT else {}
         self._cumulative_rewards[agent] = 0.0
-        self.rewards = {
-            agent: float(sum(points[seat] for points in settled))
-            for seat, agent in enumerate(self.agents)
-        }
-        self._accumulate_rewards()
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        for points in after.rounds[len(before.rounds) :]:
+            for agent, reward in zip(self.agents, points, strict=True):
+                self.rewards[agent] += reward
+                self._cumulative_rewards[agent] += reward
         self._next_turn()
 
-    def stand_still(self) -> None:
-        """A step in which nothing happens in the game: the agent whose turn it is stays on turn."""
-        self._clear_rewards()
-        self._cumulative_rewards[self.agent_selection] = 0.0
-        self._show_to_human()
-
-    def observe(self, agent: str) -> dict[str, NDArray[Any]]:
+    def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        return seen(self.game, self.episode.state, seat, self._legal(seat))
+        moment = self.moment
+        legal = moment.legal if moment.actor == seat else ()
+        sight = moment.recall(seat, lambda: seen(self.game, moment.features[seat], legal))
+        return {name: numbers.copy() for name, numbers in sight.items()}
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
-        seats = range(self.game.seats)
-        seen = [number for seat in seats for number in self.game.features(self.episode.state, seat)]
-        return np.array(seen, np.float32)
+        return np.array(self.moment.features, np.float32).ravel()
 
     def render(self) -> Frame | None:
         return rendered(self, self.render_mode)
@@ -214,64 +248,42 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def close(self) -> None:
         """Nothing to release."""
 
-    def _legal(self, seat: int) -> Sequence[Move]:
-        on_turn = self.episode.actor == seat
-        return self.game.legal_moves(self.episode.state, seat) if on_turn else ()
-
     def _next_turn(self) -> None:
-        actor = self.episode.actor
-        if actor is None:
-            self.terminations = dict.fromkeys(self.agents, True)
-            for seat, agent in enumerate(self.agents):
-                self.infos[agent] |= totals(self.episode, self.agents)
-                self.infos[agent]["penalties"] = self.hook(self.episode, seat)
-        elif self._out_of_cycles():
-            self.truncations = dict.fromkeys(self.agents, True)
+        actor = self.moment.actor
+        terminated = actor is None
+        truncated = self.max_cycles is not None and self._out_of_cycles()
+        self.over = terminated or truncated
+        if self.over:
+            self.terminations = dict.fromkeys(self.agents, terminated)
+            self.truncations = dict.fromkeys(self.agents, truncated)
+            told = self.moment.recall(totals, lambda: totals(self.episode, self.agents))
             for info in self.infos.values():
-                info |= totals(self.episode, self.agents)
-        self.over = any(self.terminations.values()) or any(self.truncations.values())
-        self.agent_selection = self.agents[0 if actor is None or self.over else actor]
+                info |= {name: numbers.copy() for name, numbers in told.items()}
+            if terminated:
+                for agent, report in zip(self.agents, self._penalties(), strict=True):
+                    self.infos[agent]["penalties"] = report
+        self.agent_selection = self.agents[0 if actor is None or truncated else actor]
         self._show_to_human()
 
+    def _penalties(self) -> list[Report]:
+        def measure() -> list[Report]:
+            return [self.hook(self.episode, seat) for seat in range(self.game.seats)]
+
+        hook = self.hook
+        if not (isinstance(hook, HarmsHook) and isinstance(hook.harms, Hashable)):
+            return measure()
+        found = self.moment.recall(hook, measure)
+        return [{name: harm.copy() for name, harm in report.items()} for report in found]
+
     def _out_of_cycles(self) -> bool:
-        if self.max_cycles is None or self.episode.pending:
-            return False
-        moved = [entry.actor for entry in self.episode.entries]
-        return max(moved.count(seat) for seat in range(self.game.seats)) >= self.max_cycles
+        return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
 
     def _show_to_human(self) -> None:
         if self.render_mode == "human":
             self.render()
 
 
-def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[..., Any]) -> None:
-    """Refuse an option that neither the rules of ``entry`` nor one of ``shells`` takes.
-
-    >>> refuse_unknown(domain("kuhn_poker"), {"handz": 3}, GameEnv)
-    Traceback (most recent call last):
-        ...
-    TypeError: kuhn_poker has no option 'handz'. Did you mean 'hands'? The rules take hands; \
-the environment takes max_cycles, render_mode, profile, hook.
-    """
-    rules = signature(entry.make).parameters
-    own = [
-        name
-        for shell in shells
-        for name, each in signature(shell).parameters.items()
-        if each.kind is each.KEYWORD_ONLY
-    ]
-    unknown = [name for name in options if name not in (*rules, *own)]
-    if not unknown or any(each.kind is each.VAR_KEYWORD for each in rules.values()):
-        return
-    near = get_close_matches(unknown[0], [*rules, *own], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise TypeError(
-        f"{entry.name} has no option {unknown[0]!r}.{hint} "
-        f"The rules take {', '.join(rules) or 'none'}; the environment takes {', '.join(own)}."
-    )
-
-
-def opening(game: Game, options: Any) -> Episode:
+def opening(game: Game, options: Any) -> Moment:
     """Where a reset with ``options`` starts: at the beginning, or where a record ends.
 
     Raises:
@@ -284,14 +296,14 @@ def opening(game: Game, options: Any) -> Episode:
         )
     record = (options or {}).get("episode")
     if record is None:
-        return begin(game)
+        return first_moment(game)
     start = restore(game, record)
     if start.actor is None:
         raise ValueError(
             "the record is of a finished episode, so there is nothing left to play. "
             "Read it with sepo_envs.restore(game, record) instead."
         )
-    return start
+    return moment_of(start)
 
 
 def observation_space(game: Game) -> Dict:
@@ -304,10 +316,10 @@ def observation_space(game: Game) -> Dict:
     )
 
 
-def seen(game: Game, state: State, seat: int, legal: Sequence[Move]) -> dict[str, NDArray[Any]]:
-    """What `observation_space` holds: ``seat``'s features, and the mask of the ``legal`` moves."""
+def seen(game: Game, features: Sequence[float], legal: Sequence[Move]) -> dict[str, NDArray[Any]]:
+    """What `observation_space` holds: a seat's ``features`` and the mask of ``legal`` moves."""
     return {
-        "observation": np.array(game.features(state, seat), np.float32),
+        "observation": np.array(features, np.float32),
         "action_mask": np.array([move in legal for move in game.moves], np.int8),
     }
 
@@ -320,11 +332,33 @@ def read_action(action: Any, moves: Sequence[Move], legal: Sequence[Move]) -> Mo
     >>> read_action(-1, ("pass", "bet"), ("pass", "bet"))
     FORFEIT
     """
+    number = action_number(action)
+    return moves[number] if 0 <= number < len(moves) and moves[number] in legal else FORFEIT
+
+
+def action_number(action: Any) -> int:
+    """``action`` as an int; -1, which is no action's number, for what is no whole number.
+
+    >>> action_number(np.array(2)), action_number(1.0), action_number("bet"), action_number(None)
+    (2, -1, -1, -1)
+    """
     try:
-        index = operator.index(action)
+        return operator.index(action)
     except TypeError:
-        return FORFEIT
-    return moves[index] if 0 <= index < len(moves) and moves[index] in legal else FORFEIT
+        return -1
+
+
+def not_legal(action: Any) -> str:
+    """Why ``action`` is a foul, quoted no longer than needed to recognise it."""
+    return f"action {reprlib.repr(action)} is not legal here"
+
+
+def out_of_cycles(episode: Episode, max_cycles: int | None) -> bool:
+    """Whether any seat has made ``max_cycles`` moves and no other seat's answer is awaited."""
+    if max_cycles is None or episode.pending:
+        return False
+    moved = [entry.actor for entry in episode.entries]
+    return max(moved.count(seat) for seat in range(episode.game.seats)) >= max_cycles
 
 
 def totals(episode: Episode, agents: Sequence[str]) -> dict[str, dict[str, float]]:

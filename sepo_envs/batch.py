@@ -253,6 +253,10 @@ class Board:
             node = int(self.children(np.array([node]), np.array([slot]))[0])
         return node
 
+    def actors(self, node: Ints) -> NDArray[np.int8]:
+        """Who acts at each of ``node``: a seat, CHANCE, or OVER."""
+        return self._actor[node]
+
     def episode(self, node: int) -> Episode:
         """How it came to ``node``."""
         return self._episodes[node]
@@ -295,13 +299,13 @@ class Board:
             first.append(self._slots)
             self._slots += slots
         self._episodes += episodes
-        self._actor = _written(self._actor, old, actors)
-        self._counter = _written(self._counter, old, counters)
-        self._row = _written(self._row, old, rows)
-        self._first = _written(self._first, old, first)
-        self._child = _room(self._child, self._slots, UNKNOWN)
-        self._returns = _room(self._returns, new, 0)
-        self._fouls = _room(self._fouls, new, 0)
+        self._actor = written(self._actor, old, actors)
+        self._counter = written(self._counter, old, counters)
+        self._row = written(self._row, old, rows)
+        self._first = written(self._first, old, first)
+        self._child = room(self._child, self._slots, UNKNOWN)
+        self._returns = room(self._returns, new, 0)
+        self._fouls = room(self._fouls, new, 0)
         for node, episode in enumerate(episodes, old):
             if rows[node - old] == OVER:
                 self._returns[node] = episode.returns
@@ -346,14 +350,14 @@ class _Answers:
     are pending."""
 
 
-def _written(array: NDArray[Any], start: int, values: Sequence[int]) -> NDArray[Any]:
+def written(array: NDArray[Any], start: int, values: Sequence[Any]) -> NDArray[Any]:
     """``array`` with ``values`` from ``start`` on, which is its end."""
-    roomy = _room(array, start + len(values), 0)
+    roomy = room(array, start + len(values), 0)
     roomy[start : start + len(values)] = values
     return roomy
 
 
-def _room(array: NDArray[Any], needed: int, fill: int) -> NDArray[Any]:
+def room(array: NDArray[Any], needed: int, fill: int) -> NDArray[Any]:
     """``array`` if it has ``needed`` rows, else a copy with twice as many, new ones ``fill``."""
     if needed <= len(array):
         return array

@@ -5,13 +5,14 @@ The one place where a new game is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from sepo_envs.canvas import Canvas, Picture, seats_at, text_page
 from sepo_envs.game import Game, Harms, State, Words
+from sepo_envs.games.item_negotiation import rules as item_negotiation
 from sepo_envs.games.item_negotiation.harms import ItemNegotiationHarms
 from sepo_envs.games.item_negotiation.picture import ItemNegotiationPicture
 from sepo_envs.games.item_negotiation.rules import ItemNegotiation
@@ -24,6 +25,7 @@ from sepo_envs.games.prisoners_dilemma.harms import PrisonersDilemmaHarms
 from sepo_envs.games.prisoners_dilemma.picture import PrisonersDilemmaPicture
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 from sepo_envs.games.prisoners_dilemma.words import PrisonersDilemmaWords
+from sepo_envs.games.repeated_auction import rules as repeated_auction
 from sepo_envs.games.repeated_auction.harms import RepeatedAuctionHarms
 from sepo_envs.games.repeated_auction.picture import RepeatedAuctionPicture
 from sepo_envs.games.repeated_auction.rules import RepeatedAuction
@@ -32,6 +34,9 @@ from sepo_envs.games.split_negotiation.harms import SplitNegotiationHarms
 from sepo_envs.games.split_negotiation.picture import SplitNegotiationPicture
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 from sepo_envs.games.split_negotiation.words import SplitNegotiationWords
+
+AS_PUBLISHED: Final[Mapping[str, Mapping[str, Any]]] = {"default": {}, "paper": {}}
+"""The presets of a game whose default rules are the published ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,22 @@ class Domain:
     simultaneous: bool
     picture: Callable[[Any], Picture] | None = None
     """Without one, `draw` shows the words."""
+    presets: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: AS_PUBLISHED, hash=False
+    )
+    """Options by name: ``default``, and ``paper``, the game as arXiv 2605.30854 played it."""
+
+    def preset(self, name: str) -> dict[str, Any]:
+        """The options of a preset, for ``make(**domain.preset("paper"))``.
+
+        Raises:
+            ValueError: there is no such preset.
+        """
+        if name not in self.presets:
+            raise ValueError(
+                f"{self.name} has no preset {name!r}; choose one of {', '.join(self.presets)}."
+            )
+        return dict(self.presets[name])
 
     def draw(self, game: Game, state: State) -> Canvas:
         """The table of ``game`` as a picture, every card open.
@@ -93,6 +114,7 @@ CATALOGUE: dict[str, Domain] = {
             make=RepeatedAuction,
             words=RepeatedAuctionWords,
             harms=RepeatedAuctionHarms(),
+            presets=repeated_auction.PRESETS,
             picture=RepeatedAuctionPicture,
             zero_sum=False,
             simultaneous=True,
@@ -115,6 +137,7 @@ CATALOGUE: dict[str, Domain] = {
             make=ItemNegotiation,
             words=ItemNegotiationWords,
             harms=ItemNegotiationHarms(),
+            presets=item_negotiation.PRESETS,
             picture=ItemNegotiationPicture,
             zero_sum=False,
             simultaneous=True,

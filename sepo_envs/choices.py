@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from math import inf
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sepo_envs.exact.action_table import ROUNDING
 from sepo_envs.game import FORFEIT, Forfeit, Move
+
+ROUNDING: Final = 1e-6
+"""How far a row's sum may be from 1: what single precision leaves of a softmax."""
 
 
 class Askable(Protocol):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import entry_points
 from random import Random
 from typing import Any, Final, Protocol
@@ -106,3 +107,16 @@ def known_opponents(game: str) -> dict[str, Opponent]:
             )
         known |= offered
     return known
+
+
+def known_pools(game: str) -> dict[str, tuple[str, ...]]:
+    """The opponents' names in every pool for ``game``, by pool; none where no package shows pools.
+
+    A package shows them as ``POOLS``, a mapping of names to pools with ``opponents``, in the module
+    of the opponents that it offers.
+    """
+    pools: dict[str, tuple[str, ...]] = {}
+    for entry in entry_points(group=GROUP, name=game):
+        for name, pool in getattr(import_module(entry.module), "POOLS", {}).items():
+            pools[name] = (*pools.get(name, ()), *(opponent.name for opponent in pool.opponents))
+    return pools

@@ -132,6 +132,14 @@ class RepeatedGame(Game, Protocol):
         """The state in which these rounds have been played and both seats are to move again."""
 
 
+@runtime_checkable
+class BoundedGame(Game, Protocol):
+    """A game that says what is at stake, for confidence intervals that assume nothing else."""
+
+    def payoff_range(self) -> tuple[float, float]:
+        """Points that no round pays a seat less than, and none more than."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A reply that names no move, or more than one. The foul rule decides what it costs."""

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import item_negotiation_v0` |
 |---|---|
+| Make | `sepo_envs.make("item_negotiation")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/item_negotiation-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/ItemNegotiation-v0", opponent="fair")` |
 | In text | `sepo/item_negotiation_text-v0` and `sepo/ItemNegotiationText-v0` |

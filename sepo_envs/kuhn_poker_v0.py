@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import kuhn_poker_v0` |
 |---|---|
+| Make | `sepo_envs.make("kuhn_poker")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/kuhn_poker-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/KuhnPoker-v0", opponent="nash")` |
 | In text | `sepo/kuhn_poker_text-v0` and `sepo/KuhnPokerText-v0` |

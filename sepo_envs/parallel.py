@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Space
 from numpy.typing import NDArray
 from pettingzoo import ParallelEnv
 
-from sepo_envs.aec import Frame, GameEnv, checked_render_mode, refuse_unknown, rendered, seen
+from sepo_envs.aec import Frame, GameEnv, checked_render_mode, rendered, seen
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game
+from sepo_envs.options import refuse_unknown
 
 Observations: TypeAlias = dict[str, dict[str, NDArray[Any]]]
 Infos: TypeAlias = dict[str, dict[str, Any]]
@@ -84,7 +85,7 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
     def observation_space(self, agent: str) -> Dict:
         return self.observation_spaces[agent]
 
-    def action_space(self, agent: str) -> Discrete:
+    def action_space(self, agent: str) -> Space[Any]:
         return self.action_spaces[agent]
 
     def reset(
@@ -145,9 +146,9 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
         """Nothing to release."""
 
     def _observations(self) -> Observations:
-        game, state = self.game, self.episode.state
+        game, state, features = self.game, self.episode.state, self.table.moment.features
         return {
-            agent: seen(game, state, seat, game.legal_moves(state, seat))
+            agent: seen(game, features[seat], game.legal_moves(state, seat))
             for seat, agent in enumerate(self.possible_agents)
         }
 

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import prisoners_dilemma_v0` |
 |---|---|
+| Make | `sepo_envs.make("prisoners_dilemma")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/prisoners_dilemma-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/PrisonersDilemma-v0", opponent="tit-for-tat")` |
 | In text | `sepo/prisoners_dilemma_text-v0` and `sepo/PrisonersDilemmaText-v0` |
@@ -86,7 +87,8 @@ In `info["penalties"]` after termination, each with `value` and `defined`:
 ### Exactness
 
 Exact for every policy whose probabilities are known: expected points, best response, NashConv
-(`sepo_envs.exact`). Without noise, 8 rounds have 43690 situations, 21845 of each seat.
+(`sepo_envs.exact`), over all 21845 histories in which 8 rounds ask for a move. With noise or an
+open end, exact at short horizons. Subgame-perfect play is computed by backward induction.
 
 ### Source
 

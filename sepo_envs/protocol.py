@@ -16,13 +16,14 @@ Knows no game, no API and no model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
 from sepo_envs.episode import Episode
 from sepo_envs.game import FORFEIT, Forfeit, Move, Unreadable, Words
 
 Style = Literal["conversation", "fresh"]
+STYLES: Final[tuple[str, ...]] = get_args(Style)
 
 FORFEITED: Final = "That reply could not be read either, so the rules moved for you."
 
@@ -59,52 +60,62 @@ class Talk:
     """Unreadable replies to the question now open."""
 
     def __post_init__(self) -> None:
-        if self.style not in get_args(Style):
-            raise ValueError(
-                f"no prompt style {self.style!r}; choose one of {', '.join(get_args(Style))}."
-            )
+        if self.style not in STYLES:
+            raise ValueError(f"no prompt style {self.style!r}; choose one of {', '.join(STYLES)}.")
         if self.max_retries < 0:
             raise ValueError(
                 f"max_retries is {self.max_retries}; "
                 "use 0 to forfeit at the first unreadable reply."
             )
 
-    def hear(self, episode: Episode) -> Talk:
-        """The talk once the seat, which is to move in ``episode``, has been asked for its move."""
+    def hear(self, episode: Episode, *, told: str | None = None) -> Talk:
+        """The talk once the seat, which is to move in ``episode``, has been asked for its move.
+
+        Args:
+            told: what `told` says here, if the caller knows it already.
+        """
         number = self.words.conversation(episode.state)
-        opening = number != self.conversation
-        before: tuple[Message, ...] = ()
+        if told is None:
+            told = self.told(episode)
         if self.style == "fresh":
-            prompt = self._whole_story(episode)
-        else:
-            parts = [] if not opening else [self.words.rules(self.seat), ""]
-            parts += [FORFEITED] if not opening and self.tries > self.max_retries else []
-            parts += [self._question(episode)]
-            prompt, before = "\n".join(parts), () if opening else self.messages
-        return replace(
-            self, messages=(*before, Message("user", prompt)), conversation=number, tries=0
-        )
+            return self._on((Message("user", told),), number)
+        if number != self.conversation:
+            return self._on((Message("user", f"{self.words.rules(self.seat)}\n\n{told}"),), number)
+        if self.tries > self.max_retries:
+            told = f"{FORFEITED}\n{told}"
+        return self._on((*self.messages, Message("user", told)), number)
+
+    def told(self, episode: Episode) -> str:
+        """The news and the question of a conversation, or the whole story of a fresh prompt.
+
+        It hangs on the episode, the seat and the style alone, so it may be kept.
+        """
+        return self._whole_story(episode) if self.style == "fresh" else self._question(episode)
 
     def reply(self, text: str, episode: Episode) -> tuple[Talk, Move | Forfeit | None]:
         """The talk after the model's reply, and its move; None asks for another try.
 
         The move is FORFEIT once ``max_retries`` further tries were unreadable too.
         """
-        said = replace(self, messages=(*self.messages, Message("assistant", text)))
+        messages = (*self.messages, Message("assistant", text))
         move = self.words.parse(text, episode.state, self.seat)
         if not isinstance(move, Unreadable):
-            return said, move
-        said = replace(said, tries=self.tries + 1)
-        if said.tries > self.max_retries:
-            return said, FORFEIT
+            return self._on(messages, self.conversation, self.tries), move
+        tries = self.tries + 1
+        if tries > self.max_retries:
+            return self._on(messages, self.conversation, tries), FORFEIT
         again = (
             f"Your reply could not be read: {move.reason}.\n"
             f"{self.words.ask(episode.state, self.seat)}"
         )
         if self.style == "fresh":
-            asked = f"{self.messages[-1].content}\n{again}"
-            return replace(said, messages=(Message("user", asked),)), None
-        return replace(said, messages=(*said.messages, Message("user", again))), None
+            messages, again = (), f"{self.messages[-1].content}\n{again}"
+        return self._on((*messages, Message("user", again)), self.conversation, tries), None
+
+    def _on(self, messages: tuple[Message, ...], conversation: int | None, tries: int = 0) -> Talk:
+        return Talk(
+            self.words, self.seat, self.style, self.max_retries, messages, conversation, tries
+        )
 
     def _question(self, episode: Episode) -> str:
         news = self.words.news(episode.state, self.seat)

@@ -3,6 +3,7 @@
 
 | Import | `from sepo_envs import repeated_auction_v0` |
 |---|---|
+| Make | `sepo_envs.make("repeated_auction")` |
 | PettingZoo | `pettingzoo.make("aec", "sepo/repeated_auction-v0")` |
 | Gymnasium | `gymnasium.make("sepo_envs:sepo/RepeatedAuction-v0", opponent="half-value")` |
 | In text | `sepo/repeated_auction_text-v0` and `sepo/RepeatedAuctionText-v0` |
@@ -94,8 +95,9 @@ equilibrium of one round (`profit_gain_index[2,3]`), `bid_rotation_index`, `allo
 
 ### Exactness
 
-Exact at short horizons: 4 situations with `rounds=1`, 100 with `rounds=2` (`sepo_envs.exact`).
-Over longer ones a best response is a lower bound, from a trained exploiter, and says so.
+Exact at short horizons (`sepo_envs.exact`): 4 situations with `rounds=1`, 100 situations with
+`rounds=2`. Over longer ones a best response is a lower bound, from a trained exploiter, and says
+so. The symmetric equilibria of one round are enumerated in fractions.
 
 ### Source
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from unicodedata import category
 
 from sepo_envs.game import Unreadable
 
@@ -16,7 +17,6 @@ WORD = re.compile(r"\[\s*([A-Za-z]{1,20})\s*\]")
 """Longer words are no answer of any game, and quoting them would fill the next prompt."""
 NUMBER = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
 NUMBERS = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){1,8})\s*\]")
-AFTERTHOUGHT = re.compile(r"[^\W_]")
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -50,9 +50,12 @@ def read_answer(
     >>> read_answer("Half for me: [1, 0,2]", legal=("1,0,2",), shape=NUMBERS)
     '1,0,2'
     """
-    legal_moves = choices or one_of(legal)
     found = list(shape.finditer(reply))
-    distinct = list(dict.fromkeys("".join(match[1].lower().split()) for match in found))
+    distinct = list(dict.fromkeys(["".join(match[1].lower().split()) for match in found]))
+    fits = len(distinct) == 1 and distinct[0] in legal
+    if fits and not _goes_on(reply[found[-1].end() :]):
+        return distinct[0]
+    legal_moves = choices or one_of(legal)
     if not distinct:
         return Unreadable(f"it holds no move in square brackets; the legal moves are {legal_moves}")
     if len(distinct) > 1:
@@ -60,11 +63,18 @@ def read_answer(
         return Unreadable(
             f"it names {len(distinct)} different moves, {named}, where exactly one is wanted"
         )
-    if distinct[0] not in legal:
+    if not fits:
         return Unreadable(f"[{distinct[0]}] is not legal here; the legal moves are {legal_moves}")
-    if AFTERTHOUGHT.search(reply, found[-1].end()):
-        return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
-    return distinct[0]
+    return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
+
+
+def _goes_on(tail: str) -> bool:
+    """Whether anything but white space and punctuation (or a closing code mark) is said in it.
+
+    >>> _goes_on("**.`"), _goes_on(" \N{CROSS MARK}"), _goes_on(" or not")
+    (False, True, True)
+    """
+    return not all(ch.isspace() or ch == "`" or category(ch)[0] == "P" for ch in tail)
 
 
 def answer_span(reply: str) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ structured environment is canonical, and the text one is played in prompts and r
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -27,20 +27,26 @@ from sepo_envs.aec import (
     RENDER_MODES,
     Frame,
     GameEnv,
+    not_legal,
     observation_space,
     read_action,
-    refuse_unknown,
 )
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import SEATING, Source, seat_stream
 from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
+from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Style, Talk
 from sepo_envs.text import OVER, chat, foul, prompt, prompt_space, reply_space
 
 Observation: TypeAlias = dict[str, NDArray[Any]]
 Step: TypeAlias = tuple[Observation, float, bool, bool, dict[str, Any]]
+
+NO_TURN: Final = (
+    "the opponent ended the record's episode before it was the agent's turn. "
+    "Give a record with more of the game left, or another seat."
+)
 
 
 class SingleAgentEnv(gymnasium.Env[Observation, Any]):
@@ -78,6 +84,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self.table = GameEnv(game, render_mode=render_mode, **options)
         self.opponent = find_opponent(self.domain.name, opponent)
         self.fixed_seat = checked_seat(seat, self.game)
+        self.seat = self.fixed_seat or 0
         self.render_mode = render_mode
         self.observation_space = observation_space(self.game)  # type: ignore[assignment]
         self.action_space = Discrete(len(self.game.moves))
@@ -108,7 +115,11 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """As `GameEnv.reset`, with the opponent's moves up to the agent's first turn."""
+        """As `GameEnv.reset`, with the opponent's moves up to the agent's first turn.
+
+        Raises:
+            TypeError, ValueError: as `GameEnv.reset`, or the agent has no turn left.
+        """
         self.table.reset(seed=seed, options=options)
         source, episode = self.table.source, self.episode
         assert source is not None, "a reset table knows its source"
@@ -119,15 +130,15 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self._draws = [
             source.draws(seat_stream(seat), moved.count(seat)) for seat in range(self.game.seats)
         ]
-        self.paid = len(self.game.payoffs(episode.state))
+        self.paid = len(self.table.moment.rounds)
         self._let_opponent_move()
+        if self.table.over:
+            raise ValueError(NO_TURN)
         return self.table.observe(self.agent), self._info()
 
     def step(self, action: Any) -> Step:
-        legal = self.game.legal_moves(self.episode.state, self.seat)
-        return self.play(
-            read_action(action, self.game.moves, legal), foul=f"action {action!r} is not legal here"
-        )
+        move = read_action(action, self.game.moves, self.table.moment.legal)
+        return self.play(move, foul=not_legal(action) if move is FORFEIT else "")
 
     def play(self, move: Move | Forfeit, *, foul: str) -> Step:
         """`step` with a move of the game, or with a FORFEIT for the reason ``foul``.
@@ -138,7 +149,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self.check_turn()
         self.table.play(move, foul=foul)
         self._let_opponent_move()
-        rounds = self.game.payoffs(self.episode.state)
+        rounds = self.table.moment.rounds
         reward = float(sum(points[self.seat] for points in rounds[self.paid :]))
         self.paid = len(rounds)
         return (
@@ -163,7 +174,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are legal now, as sb3-contrib's MaskablePPO asks for it."""
-        return self.table.observe(self.agent)["action_mask"].astype(np.bool_)
+        masks: NDArray[np.bool_] = self.table.observe(self.agent)["action_mask"].astype(np.bool_)
+        return masks
 
     def render(self) -> Frame | None:
         return self.table.render()
@@ -171,9 +183,8 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
     def _let_opponent_move(self) -> None:
         while not self.table.over and (mover := self.episode.actor) != self.seat:
             assert mover is not None, "somebody is to move until the table is over"
-            state = self.episode.state
-            legal = self.game.legal_moves(state, mover)
-            seen = self.game.observe(state, mover)
+            legal = self.table.moment.legal
+            seen = self.game.observe(self.episode.state, mover)
             move = self.opponent.act(seen, legal, self._draws[mover])
             if move is not FORFEIT and move not in legal:
                 raise ValueError(
@@ -271,11 +282,12 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
         self.inner.check_turn()
+        state = self.episode.state
         self.talk, move = self.talk.reply(action, self.episode)
         if move is None:
             info = self.inner._info()
             return self._text(), 0.0, False, False, self._told(info)
-        reason = foul(self.talk, action, self.inner.table) if move is FORFEIT else ""
+        reason = foul(self.talk, action, state) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
         if not (terminated or truncated):
             self.talk = self.talk.hear(self.episode)

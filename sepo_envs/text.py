@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gymnasium.spaces import Dict, Text
-from pettingzoo.utils.wrappers import BaseWrapper, OrderEnforcingWrapper
 
-from sepo_envs.aec import GameEnv, refuse_unknown
+from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import Domain, domain
-from sepo_envs.game import FORFEIT
+from sepo_envs.game import FORFEIT, State
+from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Style, Talk
 
 PRINTABLE: Final = "".join(map(chr, range(32, 127))) + "\n"
@@ -38,63 +38,63 @@ def reply_space() -> Text:
     return Text(LONGEST_SAMPLE, min_length=0, charset=PRINTABLE)
 
 
-def env(
-    game: str | Domain, *, style: Style = "conversation", max_retries: int = 1, **options: Any
-) -> OrderEnforcingWrapper:
-    """`TextEnv` of a `GameEnv` behind PettingZoo's guard against calls out of order."""
-    refuse_unknown(domain(game), options, env, GameEnv)
-    table = GameEnv(game, **options)
-    return OrderEnforcingWrapper(TextEnv(table, style=style, max_retries=max_retries))
+def env(game: str | Domain, **options: Any) -> TextEnv:
+    """`TextEnv`, under the name that PettingZoo's modules use."""
+    return TextEnv(game, **options)
 
 
 def prompt(talk: Talk) -> str:
     """The newest message that the seat has read; empty before the first."""
-    read = [message.content for message in talk.messages if message.role == "user"]
-    return read[-1] if read else ""
+    for message in reversed(talk.messages):
+        if message.role == "user":
+            return message.content
+    return ""
 
 
 def chat(talk: Talk) -> list[dict[str, str]]:
     """The conversation as chat templates want it, oldest message first."""
-    return [message._asdict() for message in talk.messages]
+    return [{"role": role, "content": content} for role, content in talk.messages]
 
 
-def foul(talk: Talk, reply: str, table: GameEnv) -> str:
-    """Why ``reply``, the last that the foul rule allowed, is a foul."""
-    reason = getattr(table.words.parse(reply, table.episode.state, talk.seat), "reason", "")
+def foul(talk: Talk, reply: str, state: State) -> str:
+    """Why ``reply``, the last that the foul rule allowed in ``state``, is a foul."""
+    reason = getattr(talk.words.parse(reply, state, talk.seat), "reason", "")
     return f"unreadable at try {talk.tries} of {talk.tries}: {reason}"
 
 
-class TextEnv(BaseWrapper):  # type: ignore[misc]
-    """Lets the agents of a `GameEnv` read prompts and answer in text.
+class TextEnv(GameEnv):
+    """A `GameEnv` whose agents read prompts and answer in text.
 
     Args:
-        env: the structured environment; ``unwrapped`` still gives it, with its ``episode``.
         style: ``conversation``, one growing chat, or ``fresh``, one complete prompt per decision.
         max_retries: fresh tries after an unreadable reply, before it is a foul.
+        game, options: as for `GameEnv`.
     """
 
     def __init__(
-        self, env: GameEnv, *, style: Style = "conversation", max_retries: int = 1
+        self,
+        game: str | Domain,
+        *,
+        style: Style = "conversation",
+        max_retries: int = 1,
+        **options: Any,
     ) -> None:
-        super().__init__(env)
-        self.table = env
-        seats = range(env.game.seats)
-        self.silence = [Talk(env.words, seat, style, max_retries) for seat in seats]
+        refuse_unknown(domain(game), options, TextEnv, GameEnv)
+        super().__init__(game, **options)
+        self.silence = [
+            Talk(self.words, seat, style, max_retries) for seat in range(self.game.seats)
+        ]
+        self.talks = self.silence[:]
         self.observation_spaces = {
-            agent: Dict({"text": prompt_space()}) for agent in env.possible_agents
+            agent: Dict({"text": prompt_space()}) for agent in self.possible_agents
         }
-        self.action_spaces = {agent: reply_space() for agent in env.possible_agents}
-
-    def observation_space(self, agent: str) -> Dict:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Text:
-        return self.action_spaces[agent]
+        self.action_spaces = {agent: reply_space() for agent in self.possible_agents}
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         super().reset(seed=seed, options=options)
         self.talks = self.silence[:]
         self._ask()
+        self._tell(*range(self.game.seats))
 
     def step(self, action: str | None) -> None:
         """Read the reply ``action`` of the agent whose turn it is.
@@ -102,35 +102,46 @@ class TextEnv(BaseWrapper):  # type: ignore[misc]
         Raises:
             TypeError: the reply is no string. A failed model call must not become a move.
         """
-        agent = self.table.agent_selection
-        if self.table.over:
-            self.table.step(action)
+        if self.over:
+            super().step(action)
             return
+        agent = self.agent_selection
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but {agent} answered {action!r}.")
-        seat = self.table.possible_agents.index(agent)
-        talk, move = self.talks[seat].reply(action, self.table.episode)
-        self.talks[seat] = talk
+        seat, episode = self.possible_agents.index(agent), self.episode
+        self.talks[seat], move = self.talks[seat].reply(action, episode)
         if move is None:
-            self.table.stand_still()
-            self._tell()
+            self._ask_again(agent)
         else:
-            self.table.play(move, foul=foul(talk, action, self.table) if move is FORFEIT else "")
+            reason = foul(self.talks[seat], action, episode.state) if move is FORFEIT else ""
+            self.play(move, foul=reason)
             self._ask()
+        self._tell(*(range(self.game.seats) if self.over else {seat, self.moment.actor}))
 
     def observe(self, agent: str) -> dict[str, str]:
-        return {"text": self._text(self.table.possible_agents.index(agent))}
+        return {"text": self._text(self.possible_agents.index(agent))}
 
     def _ask(self) -> None:
-        seat = self.table.episode.actor
+        """Put the question to the seat that is to move."""
+        moment, seat = self.moment, self.moment.actor
         if seat is not None:
-            self.talks[seat] = self.talks[seat].hear(self.table.episode)
-        self._tell()
+            talk, episode = self.talks[seat], moment.episode
+            told = moment.recall((type(talk.words), talk.style), lambda: talk.told(episode))
+            self.talks[seat] = talk.hear(episode, told=told)
 
-    def _tell(self) -> None:
-        for agent, info in self.table.infos.items():
-            seat = self.table.possible_agents.index(agent)
-            info |= {"text": self._text(seat), "messages": chat(self.talks[seat])}
+    def _ask_again(self, agent: str) -> None:
+        """A step in which nothing happens in the game: ``agent`` stays on turn."""
+        self._calls += 1
+        self._clear_rewards()
+        self._cumulative_rewards[agent] = 0.0
+        self._show_to_human()
+
+    def _tell(self, *seats: int | None) -> None:
+        """Renew the prompt and the chat in the infos of ``seats``."""
+        for seat in seats:
+            if seat is not None:
+                info = self.infos[self.possible_agents[seat]]
+                info["text"], info["messages"] = self._text(seat), chat(self.talks[seat])
 
     def _text(self, seat: int) -> str:
-        return OVER if self.table.episode.actor is None else prompt(self.talks[seat])
+        return OVER if self.moment.actor is None else prompt(self.talks[seat])

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sepo_envs import draws
+
 Stream = Literal["deal", "opponent", "sample", "shuffle", "weights"]
 
 
@@ -46,14 +48,6 @@ def generator(*args: int | str, **address: int | str) -> Random:
 def uniforms(seeds: NDArray[np.uint64], count: int) -> NDArray[np.float64]:
     """``(seeds, count)`` numbers in [0, 1): row i depends on seed i alone, column j on j.
 
-    SplitMix64 (Steele, Lea and Flood, 2014) as a counter-based generator, so a whole batch is one
-    numpy expression and a row does not change with its neighbours.
+    A whole batch is one numpy expression and a row does not change with its neighbours.
     """
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    with np.errstate(over="ignore"):
-        z = seeds[:, None] + golden * np.arange(1, count + 1, dtype=np.uint64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    draws: NDArray[np.float64] = (z >> np.uint64(11)) * 2.0**-53
-    return draws
+    return draws.uniforms(seeds[:, None], np.arange(count))

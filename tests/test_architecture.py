@@ -17,7 +17,7 @@ FLOORS = ("sepo_envs", "opponents", "sepo_trainer", "benchmarks")  # low to high
 
 ADAPTERS = tuple(
     f"sepo_envs/{name}.py"
-    for name in ("aec", "parallel", "single_agent", "text", "hooks", "registration")
+    for name in ("aec", "parallel", "single_agent", "vector", "text", "hooks", "registration")
 )
 """The files that speak another project's API. `*` in a pattern crosses folders."""
 

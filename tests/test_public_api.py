@@ -14,6 +14,7 @@ import sepo_envs
 def test_sepo_envs_exports_what_it_documents() -> None:
     assert set(sepo_envs.__all__) == {
         "AECPenaltyReward",
+        "Board",
         "CATALOGUE",
         "Domain",
         "Episode",
@@ -23,6 +24,7 @@ def test_sepo_envs_exports_what_it_documents() -> None:
         "domain",
         "dumps",
         "list_envs",
+        "make",
         "restore",
     }
     assert all(hasattr(sepo_envs, name) for name in sepo_envs.__all__)

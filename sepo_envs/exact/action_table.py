@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
 
+from sepo_envs.choices import ROUNDING as ROUNDING
 from sepo_envs.game import Move
-
-ROUNDING: Final = 1e-6
-"""How far a row's sum may be from 1: what single precision leaves of a softmax."""
 
 
 @dataclass(frozen=True)

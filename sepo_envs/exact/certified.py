@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 EXACT_BELOW: Final = 1e-3
-"""The largest uncovered probability under which a number is still called exact (GAMES.md)."""
+"""The largest uncovered probability at which a number is called exact (docs/metrics.md)."""
 
 Kind: TypeAlias = Literal["exact", "not exact", "lower bound"]
 """``exact``: up to rounding, or up to an uncovered probability under `EXACT_BELOW`. ``not exact``:

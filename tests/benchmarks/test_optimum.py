@@ -1,50 +1,49 @@
-"""The linear program for J*, against hand-worked values and the exact solver."""
+"""J*, reward alone and demonstrators: recomputed where that takes seconds, and as recorded.
 
-from dataclasses import replace
+That they are right is for `tests/opponents` to show: by hand, by second implementations of three
+domains, and by never forgetting.
+"""
+
+from pathlib import Path
 
 import pytest
 
-from benchmarks.optimum import best_policy
-from opponents.kuhn_poker import POOLS, nash_table
-from sepo_envs.exact.tree import GameTree
-from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
-from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_trainer.scores import score
+from benchmarks.optimum import LEAST_SEPARATION, Bracket, Separation, separation
+from benchmarks.records import RESULTS, load
+from sepo_envs.catalogue import CATALOGUE
 
-TREE = GameTree(KuhnPoker())
-WEIGHTS = KuhnPokerHarms().published
+PAGE = Path(__file__).parents[2] / "docs" / "opponents.md"
+QUICK = ("kuhn_poker", "prisoners_dilemma", "split_negotiation")
 
 
-def scored(table):
-    opponents = {name: POOLS[name].met_by(table, tree=TREE) for name in ("train", "exploit")}
-    return score(TREE, table, opponents, WEIGHTS)
+def recorded(name: str) -> dict[str, Bracket]:
+    measures = load(RESULTS / "optimum" / f"{name}.json").measures["exact"]
+    return {quantity: Bracket(*found.values) for quantity, found in measures.items()}
 
 
-@pytest.mark.parametrize("weight", [0.5, 1.5, 5.0])
-def test_from_a_weight_of_one_half_on_the_best_policy_is_an_equilibrium(weight):
-    best = best_policy(
-        TREE,
-        POOLS["train"].opponents,
-        POOLS["exploit"].opponents,
-        replace(WEIGHTS, exploitability=weight),
-    )
-    assert TREE.exploitability(best.table) == pytest.approx(0, abs=1e-9)
-    assert best.objective == pytest.approx(1.5 / 27)
+@pytest.mark.parametrize("name", [*QUICK, pytest.param("repeated_auction", marks=pytest.mark.slow)])
+def test_the_record_is_what_the_code_computes(name):
+    found, stored = separation(name), recorded(name)
+    assert found.optimum == pytest.approx(stored["J*"], abs=1e-8)
+    assert found.reward_alone == pytest.approx(stored["reward alone"], abs=1e-8)
+    assert found.demonstrators == pytest.approx(stored["demonstrators"].low, abs=1e-8)
+    assert found.value == pytest.approx(stored["separation"].low, abs=1e-7)
 
 
-def test_without_a_penalty_the_best_policy_exploits_the_pool_and_is_exploitable():
-    weights = replace(WEIGHTS, exploitability=0.0)
-    best = best_policy(TREE, POOLS["train"].opponents, POOLS["exploit"].opponents, weights)
-    assert best.objective == pytest.approx(1.5 / 12)
-    assert TREE.exploitability(best.table) > 0.1
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_pools_of_every_domain_tell_reward_alone_from_the_best_policy(name):
+    """The page prints what is recorded."""
+    stored = recorded(name)
+    assert stored["separation"].low >= LEAST_SEPARATION
+    names = ("reward alone", "demonstrators", "separation")
+    line = f"J\\* {stored['J*'].low:.3f}, "
+    line += ", ".join(f"{quantity} {stored[quantity].low:.3f}" for quantity in names)
+    assert line in PAGE.read_text(), line
 
 
-def test_the_program_and_the_exact_solver_agree_on_what_its_policy_is_worth():
-    best = best_policy(TREE, POOLS["train"].opponents, POOLS["exploit"].opponents, WEIGHTS)
-    assert scored(best.table).objective == pytest.approx(best.objective)
-
-
-@pytest.mark.parametrize("alpha", [0.0, 0.2, 1 / 3])
-def test_no_equilibrium_is_worth_more_than_the_optimum(alpha):
-    best = best_policy(TREE, POOLS["train"].opponents, POOLS["exploit"].opponents, WEIGHTS)
-    assert scored(nash_table(alpha)).objective <= best.objective + 1e-9
+def test_a_separation_is_the_least_that_its_brackets_allow():
+    """By hand: (1 - .5) / (1 - 0) and (2 - .5) / (2 - 0); below the demonstrators the other end."""
+    above = Separation(Bracket(1.0, 2.0), Bracket(0.0, 0.5), 0.0)
+    assert above.value == 0.5
+    below = Separation(Bracket(1.0, 2.0), Bracket(-1.0, -0.5), 0.0)
+    assert below.value == 1.25

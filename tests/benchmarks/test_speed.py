@@ -24,8 +24,20 @@ def test_both_samplers_write_the_same_when_nothing_is_left_to_chance():
     assert min(ours.seconds, theirs.seconds) > 0
 
 
-def test_all_three_are_measured_and_recorded(tmp_path):
-    options = ["--pairs", "3", "--steps", "1", "--repeats", "3", "--name", "tiny"]
+def test_all_three_of_the_model_are_measured_and_recorded(tmp_path):
+    options = [
+        "--sampler",
+        "--step",
+        "--exact",
+        "--pairs",
+        "3",
+        "--steps",
+        "1",
+        "--repeats",
+        "3",
+        "--name",
+        "tiny",
+    ]
     places = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
     speed.main([*TINY, *options, *places])
     records = {record.name: record for record in load_all(tmp_path / "results")}

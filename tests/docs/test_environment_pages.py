@@ -11,6 +11,7 @@ import pytest
 
 from sepo_envs import CATALOGUE, domain
 from sepo_envs.aec import GameEnv
+from sepo_envs.exact import solver
 from sepo_envs.text import TextEnv
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,22 @@ def test_the_observation_table_names_every_index_once(name):
     cells = re.findall(r"^\| ([\dr].*?) \|", section(name, "Observation Space"), re.MULTILINE)
     named = sorted(number for cell in cells for number in numbers(cell, game.rounds))
     assert named == list(range(len(game.feature_names)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "counted"),
+    [
+        ("kuhn_poker", {}, "situations"),
+        ("prisoners_dilemma", {}, "histories"),
+        ("repeated_auction", {"rounds": 1}, "situations"),
+        ("repeated_auction", {"rounds": 2}, "situations"),
+        ("split_negotiation", {}, "histories"),
+    ],
+)
+def test_what_is_counted_under_exactness_is_the_solvers_count(name, options, counted):
+    found = solver(domain(name).make(**options))
+    count = found.histories if counted == "histories" else len(found.situations)
+    assert f" {count} {counted}" in section(name, "Exactness")
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

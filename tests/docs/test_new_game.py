@@ -96,6 +96,24 @@ def test_a_best_reply_to_a_loyal_hunter_is_to_be_loyal(installed):
     assert tree.best_response(loyal, 0).value == pytest.approx(8.0)
 
 
+def test_its_picture_shows_every_choice_in_its_colour(installed):
+    rules, canvas = import_module("stag_hunt.rules"), import_module("sepo_envs.canvas")
+    stag, hare = rules.Move.STAG, rules.Move.HARE
+    game = rules.StagHunt(rounds=2)
+
+    def share(state, colour):
+        pixels = installed.STAG_HUNT.draw(game, state).pixels()
+        ink = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+        return (pixels == ink).all(-1).mean()
+
+    none, one, all_four = (
+        share(rules.State(played), canvas.GOOD)
+        for played in ((), ((stag, hare),), ((stag, stag), (stag, stag)))
+    )
+    assert none == 0 < one
+    assert all_four == pytest.approx(4 * one, rel=0.05)
+
+
 def test_its_pools_are_disjoint(installed):
     pools = import_module("stag_hunt.opponents").POOLS
     check_disjoint(pools.values(), installed.StagHunt(rounds=2))

@@ -12,9 +12,12 @@ import pytest
 
 from sepo_envs import CATALOGUE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 """Tags whose address a browser fetches by itself."""
+BLOCKS = ("pre", "ul", "ol", "table", "div")
 
 
 class Page(HTMLParser):
@@ -23,6 +26,7 @@ class Page(HTMLParser):
     def __init__(self, file):
         super().__init__()
         self.fetched, self.links, self.anchors = [], [], set()
+        self.paragraphs, self.inside = [], False
         self.feed(file.read_text())
 
     def handle_starttag(self, tag, attributes):
@@ -31,7 +35,17 @@ class Page(HTMLParser):
             self.fetched.append(found[FETCHED[tag]])
         if tag == "a" and found.get("href"):
             self.links.append(found["href"])
+        if tag == "p":
+            self.paragraphs.append("")
+        self.inside = tag == "p" or (self.inside and tag not in BLOCKS)
         self.anchors |= {found[name] for name in ("id", "name") if found.get(name)}
+
+    def handle_endtag(self, tag):
+        self.inside &= tag != "p"
+
+    def handle_data(self, data):
+        if self.inside:
+            self.paragraphs[-1] += data
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +99,14 @@ def test_every_link_inside_leads_to_a_page_and_an_anchor(pages):
             ):
                 broken.append(f"{file.name}: {link}")
     assert not broken
+
+
+def test_no_list_and_no_table_is_left_as_a_paragraph(pages):
+    """Where GitHub sees one without an empty line before it, the site does not."""
+    left = [
+        f"{file.name}: {text[:60]}"
+        for file, page in pages.items()
+        for text in page.paragraphs
+        if re.search(r"^(- |\* |\d+\. |\| |#+ |>>> )|```", text, re.MULTILINE)
+    ]
+    assert not left

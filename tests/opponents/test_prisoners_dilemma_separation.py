@@ -1,4 +1,4 @@
-"""Can the pools tell methods apart? J, and the best that any policy can have, exactly.
+"""Can the pools tell methods apart? J and J*, apart from `opponents.decisions`, over histories.
 
 Every policy is a function of the 21,845 histories, written (own move, other's move) by round and
 numbered in base 4, oldest round first: CC, CD, DC, DD. J is linear in what the policy does on each
@@ -157,7 +157,7 @@ def test_the_pools_tell_reward_alone_from_the_best_policy():
     mixture = Terms(*(sum(w * t[i] for t, w in terms) for i in range(3))).j()
     separation = (low - max(u_alone)) / (low - mixture)
     assert separation >= 0.25
-    printed = [f"{number:.2f}" for number in (low, max(u_alone), mixture, separation)]
+    printed = [f"{number:.3f}" for number in (low, max(u_alone), mixture, separation)]
     line = "J\\* {}, reward alone {}, demonstrators {}, separation {}".format(*printed)
     assert line in PAGE.read_text(), line
 

@@ -1,7 +1,4 @@
-"""TorchRL's PettingZoo wrapper and its spec check, on every id it can take.
-
-Text ids it cannot: TorchRL has no tensor for a string of any length.
-"""
+"""TorchRL's PettingZoo wrapper and its spec check, on every structured id in both APIs."""
 
 from __future__ import annotations
 
@@ -51,3 +48,10 @@ def test_a_random_rollout_ends_with_the_points_of_our_episode(api, env_id):
     assert paid.tolist() == pytest.approx(list(episode.returns))
     assert episode.actor is None
     assert episode.fouls == (0, 0)
+
+
+def test_torchrl_still_takes_no_text():
+    """It makes a tensor of every info, and ours hold the prompt. Should this fail, it has learned
+    to: check the text ids too."""
+    with pytest.raises(TypeError, match="invalid data type 'str'"):
+        wrapped("aec", "sepo/kuhn_poker_text-v0")

@@ -295,3 +295,12 @@ def test_forfeits_are_told_apart_from_moves_in_the_record():
     table.step(5)
     assert isinstance(table.episode.entries[-1].move, Forfeit)
     assert table.episode.save()["moves"][-1] == [0, {"forfeit": True}]
+
+
+def test_a_loop_in_which_nobody_steps_is_told_so_at_once():
+    table = GameEnv("kuhn_poker")
+    table.reset(seed=0)
+    turns = table.agent_iter()
+    assert next(turns) == "player_0"
+    with pytest.raises(RuntimeError, match=r"player_0 has not acted. Call step in the loop"):
+        next(turns)

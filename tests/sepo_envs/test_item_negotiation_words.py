@@ -108,17 +108,6 @@ def test_values_drawn_anew_are_told_anew_and_only_to_their_seat():
     assert "worth" not in words.news(state, 0)
 
 
-@given(st.data())
-def test_the_opponents_values_change_no_word_that_a_seat_reads(data):
-    others = data.draw(st.sampled_from([(8, 1, 0), (10, 0, 0), (0, 5, 0), (1, 3, 1)]))
-    pair = tuple(data.draw(st.sampled_from(up_to(TABLE))) for _ in (0, 1))
-    told = set()
-    for theirs in ((8, 1, 0), others):
-        state = State(TABLE, ((2, 1, 2), theirs), (Round(pair, ((2, 1, 2), theirs)),))
-        told.add((WORDS.news(state, 0), WORDS.ask(state, 0), *WORDS.thoughts(state, 0)))
-    assert len(told) == 1
-
-
 @given(st.lists(st.tuples(*[st.sampled_from(up_to(TABLE))] * 2), max_size=3))
 def test_a_thought_before_a_move_is_still_one_readable_move(pairs):
     """What the other demanded is quoted in words, never as a second answer."""

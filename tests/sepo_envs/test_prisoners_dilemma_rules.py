@@ -1,6 +1,5 @@
 """The prisoner's dilemma's rules: the payoff table, laws of every match, and its equilibria."""
 
-import json
 import re
 from itertools import product
 
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from open_spiel.python.algorithms import exploitability
 
-from sepo_envs.episode import begin, dumps, restore
+from sepo_envs.episode import begin
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.exact.bridge import OpenSpielGame, tabular_policy
 from sepo_envs.game import CHANCE, FORFEIT
@@ -111,21 +110,6 @@ def test_both_seats_act_together_and_nobody_acts_at_a_chance_node(episode):
         assert legal == (MOVES if actors == (0, 1) and seat != CHANCE else ())
 
 
-@given(matches(finished=False))
-def test_chance_acts_only_at_chance_nodes_and_its_probabilities_sum_to_one(episode):
-    outcomes = episode.game.chance_outcomes(episode.state)
-    assert bool(outcomes) == (episode.actor == CHANCE)
-    assert not outcomes or sum(p for _, p in outcomes) == pytest.approx(1)
-
-
-@given(matches(finished=False))
-def test_features_are_as_many_as_their_names_and_lie_between_0_and_1(episode):
-    for seat in range(2):
-        features = episode.game.features(episode.state, seat)
-        assert len(features) == len(episode.game.feature_names)
-        assert all(0 <= number <= 1 for number in features)
-
-
 def test_features_say_what_their_names_say():
     game = PrisonersDilemma(rounds=2)
     state = played((C, D), game=game).state
@@ -136,27 +120,6 @@ def test_features_say_what_their_names_say():
     }
     assert ones == {"round 1: I defect", "round 1: they cooperate"}
     assert game.features(state, 1)[0] == 0.5
-
-
-@given(matches())
-def test_no_seat_decides_more_often_than_longest(episode):
-    for seat in range(2):
-        assert len(list(episode.decisions(seat))) <= episode.game.longest
-
-
-@given(matches(finished=False))
-def test_a_saved_match_is_restored_move_for_move(episode):
-    assert restore(episode.game, json.loads(dumps(episode))) == episode
-
-
-@given(matches(finished=False))
-def test_the_waiting_move_of_a_seat_is_in_nobodys_observation(episode):
-    if episode.actor == 0:
-        for seat in range(2):
-            seen = {
-                episode.game.observe(episode.play(move).state, seat) for move in (C, D, FORFEIT)
-            }
-            assert seen == {episode.game.observe(episode.state, seat)}
 
 
 def test_the_situation_tells_the_seat_and_each_round_own_move_first():

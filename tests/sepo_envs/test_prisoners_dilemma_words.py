@@ -108,13 +108,6 @@ def test_a_slip_is_told_to_the_one_who_slipped_only():
     assert "your opponent defected:" in told(*moves, seat=1, game=noisy)
 
 
-def test_what_the_other_has_just_chosen_is_in_no_word_that_a_seat_reads():
-    """It waits in the episode; the state, from which the words are made, does not have it."""
-    episode = begin(GAME).play(C).play(D)
-    states = {episode.play(move).state for move in (C, D, F)}
-    assert states == {episode.state}
-
-
 @pytest.mark.parametrize(
     ("options", "text"),
     [

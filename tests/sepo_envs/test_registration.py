@@ -5,7 +5,6 @@ The forms that name an opponent need the installed package: `pip install -e .` i
 
 import subprocess
 import sys
-from importlib import import_module
 
 import gymnasium
 import pettingzoo
@@ -13,6 +12,7 @@ import pytest
 from pettingzoo.env_registry.exceptions import NameNotFound
 
 import sepo_envs
+from sepo_envs.find_opponent import known_opponents
 from sepo_envs.registration import register
 
 
@@ -116,18 +116,6 @@ def test_no_game_of_turns_has_a_parallel_environment():
         pettingzoo.make("parallel", "sepo/kuhn_poker-v0")
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, domain in sepo_envs.CATALOGUE.items() if domain.simultaneous]
-)
-def test_the_module_page_of_a_simultaneous_game_tells_its_shapes_and_offers_both_apis(name):
-    module = import_module(f"sepo_envs.{name}_v0")
-    table = module.raw_env()
-    (features,) = table.observation_space("player_0")["observation"].shape
-    assert f"| Observation Shape | ({features},) |" in module.__doc__
-    assert f"| Action Values | [0, {table.action_space('player_0').n - 1}] |" in module.__doc__
-    assert module.parallel_env().possible_agents == table.possible_agents
-
-
 def test_importing_the_package_loads_nothing_heavy_and_no_opponent():
     loaded = set(fresh("import sys, sepo_envs", "print(*sys.modules)").split())
     assert not loaded & {"torch", "transformers", "pandas", "scipy", "pyspiel", "pygame"}
@@ -138,13 +126,97 @@ def test_the_module_page_tells_the_rewards_the_rules_pay():
     from sepo_envs import kuhn_poker_v0
     from sepo_envs.games.kuhn_poker.rules import STAKE
 
-    page = kuhn_poker_v0.__doc__
     assert set(STAKE.values()) == {1.0, 2.0}
-    assert "| +1 | -1 |" in page
-    assert "| +2 | -2 |" in page
-    observations, actions = (
-        kuhn_poker_v0.raw_env().observation_space("player_0")["observation"].shape,
-        kuhn_poker_v0.raw_env().action_space("player_0").n,
-    )
-    assert f"| Observation Shape | {observations} |" in page
-    assert f"| Action Values | [0, {actions - 1}] |" in page
+    assert "| +1 | -1 |" in kuhn_poker_v0.__doc__
+    assert "| +2 | -2 |" in kuhn_poker_v0.__doc__
+
+
+AEC, TEXT, PARALLEL = "GameEnv", "TextEnv", "ParallelGameEnv"
+ALONE, ALONE_IN_TEXT = "SingleAgentEnv", "SingleAgentTextEnv"
+MANY, MANY_IN_TEXT = "VectorGameEnv", "SyncVectorEnv"
+NASH = {"opponent": "nash"}
+
+
+def kind(table):
+    """What plays, under the guards of its API."""
+    return type(table.unwrapped).__name__
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("kuhn_poker", {}, AEC),
+        ("kuhn_poker", {"api": "aec", "text": True}, TEXT),
+        ("prisoners_dilemma", {"api": "parallel"}, PARALLEL),
+        ("kuhn_poker", NASH, ALONE),
+        ("kuhn_poker", NASH | {"text": True}, ALONE_IN_TEXT),
+        ("kuhn_poker", NASH | {"num_envs": 3}, MANY),
+        ("kuhn_poker", NASH | {"api": "vector"}, MANY),
+        ("kuhn_poker", NASH | {"num_envs": 3, "text": True}, MANY_IN_TEXT),
+        ("sepo/kuhn_poker-v0", {}, AEC),
+        ("sepo/kuhn_poker_text-v0", {}, TEXT),
+        ("sepo/KuhnPoker-v0", NASH, ALONE),
+        ("sepo_envs:sepo/KuhnPoker-v0", NASH, ALONE),
+        ("sepo/KuhnPokerText-v0", NASH, ALONE_IN_TEXT),
+        ("sepo/KuhnPoker-v0", {"api": "aec"}, AEC),
+        ("sepo/kuhn_poker-v0", NASH, ALONE),
+    ],
+)
+def test_make_makes_what_was_asked_for(name, options, expected):
+    long = {"hands": 3} if "uhn" in name else {"rounds": 3}
+    table = sepo_envs.make(name, **options, **long)
+    assert kind(table) == expected
+    table.reset(seed=0)
+
+
+@pytest.mark.parametrize("name", sepo_envs.CATALOGUE)
+def test_make_takes_every_domain_and_every_id(name):
+    assert kind(sepo_envs.make(name)) == AEC
+    opponent = next(iter(known_opponents(name)))
+    for env_id in sepo_envs.list_envs()[name]:
+        sepo_envs.make(env_id, opponent=opponent, seat=0).reset(seed=0)
+
+
+def test_the_paper_preset_is_the_published_game_and_options_change_it_further():
+    """By hand: a winner who overpays lost nothing there, and items were worth 10 one by one."""
+    auction = sepo_envs.make("repeated_auction", preset="paper").unwrapped.game
+    assert auction.profit(value=2, bid=3) == 0
+    assert sepo_envs.make("repeated_auction").unwrapped.game.profit(value=2, bid=3) == -1
+    items = sepo_envs.make("item_negotiation", preset="paper", rounds=2).unwrapped.game
+    assert (items.worth, items.redrawn, items.rounds) == ("one of each", (1,), 2)
+    kuhn = sepo_envs.make("kuhn_poker", preset="paper").unwrapped.game
+    assert kuhn == sepo_envs.domain("kuhn_poker").make()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "text"),
+    [
+        ("kuhn_poker", {"preset": "papr"}, ValueError, "no preset 'papr'; choose one of default"),
+        ("kuhn", {}, ValueError, "no environment 'kuhn'. Did you mean 'kuhn_poker'"),
+        ("sepo/KuhnPoker", {}, ValueError, "Did you mean 'sepo/KuhnPoker-v0'"),
+        ("chess", {}, ValueError, r"no environment 'chess'. Known: kuhn_poker, .*list_envs\(\)"),
+        (None, {}, ValueError, "no environment None"),
+        ("kuhn_poker", {"api": "gym"}, ValueError, "no API 'gym'; choose one of aec, parallel, gy"),
+        ("kuhn_poker", {"api": "parallel"}, ValueError, 'played in turns, .* Use api="aec"'),
+        (
+            "prisoners_dilemma",
+            {"api": "parallel", "text": True},
+            ValueError,
+            'in text seats speak in turn, .* Use api="aec"',
+        ),
+        ("kuhn_poker", NASH | {"api": "aec"}, TypeError, 'use api="gymnasium" to sit in one seat'),
+        ("sepo/KuhnPoker-v0", {}, ValueError, "needs an opponent: opponent='nash', say"),
+        ("kuhn_poker", {"handz": 3}, TypeError, "no option 'handz'. Did you mean 'hands'"),
+        ("kuhn_poker", NASH | {"seet": 3}, TypeError, "no option 'seet'. Did you mean 'seat'"),
+        ("kuhn_poker", {"text": True, "stile": 3}, TypeError, "'stile'. Did you mean 'style'"),
+        (
+            "kuhn_poker",
+            NASH | {"colour": 3},
+            TypeError,
+            "no option 'colour'. The rules take hands;",
+        ),
+    ],
+)
+def test_make_says_what_else_could_be_meant(name, options, error, text):
+    with pytest.raises(error, match=text):
+        sepo_envs.make(name, **options)

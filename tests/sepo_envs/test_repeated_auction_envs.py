@@ -5,12 +5,6 @@ from sepo_envs import repeated_auction_v0
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
 
 
-def test_the_page_tells_the_shape_of_the_observation():
-    table = repeated_auction_v0.raw_env()
-    shape = table.observation_space("player_0")["observation"].shape
-    assert f"| Observation Shape | ({shape[0]},) |" in repeated_auction_v0.__doc__
-
-
 def test_a_bid_that_waits_changes_nothing_that_the_other_sees():
     table, seen = repeated_auction_v0.raw_env(), []
     for action in range(3):

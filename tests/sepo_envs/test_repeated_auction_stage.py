@@ -65,6 +65,14 @@ def test_one_round_has_4_situations_and_two_rounds_100():
     assert (len(ONE.situations), len(TWO.situations)) == (4, 2 * (2 + 2 * 12 * 2))
 
 
+@pytest.mark.slow
+def test_three_rounds_are_solved_too():
+    """By hand: a round is seen in 2 * 12 ways. An equilibrium of one round is one of three."""
+    tree = GameTree(RepeatedAuction(rounds=3))
+    assert len(tree.situations) == 2 * (2 + 2 * 24 + 2 * 24**2)
+    assert tree.nash_conv(table(tree, (1, 2))) == pytest.approx(0.0, abs=1e-12)
+
+
 def test_openspiel_computes_the_same_nash_conv():
     shown, rng = OpenSpielGame(ONE.game), np.random.default_rng(0)
     for _ in range(5):

@@ -1,7 +1,7 @@
-"""Dynamic programming over public histories, against the game tree, OpenSpiel and numbers by hand.
+"""Dynamic programming over public histories, against the game tree and numbers by hand.
 
-The three share no code but the rules: one never builds a tree, one enumerates every node, and
-OpenSpiel walks the bridged game.
+They share no code but the rules: one never builds a tree, the other enumerates every node.
+OpenSpiel's word on both is in `test_nash_conv_in_openspiel`.
 """
 
 import resource
@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from open_spiel.python.algorithms import exploitability
 
 from opponents.prisoners_dilemma import GRADUAL, POOLS, TIT_FOR_TAT
 from opponents.split_negotiation import POOLS as SPLIT_POOLS
 from sepo_envs.exact import ActionTable, Batched, GameTree, RepeatedSolver, solver
-from sepo_envs.exact.bridge import OpenSpielGame, tabular_policy
 from sepo_envs.exact.induction import pure_equilibria, subgame_perfect
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_envs.games.prisoners_dilemma.rules import MOVES, Luck, Move, PrisonersDilemma
+from sepo_envs.games.prisoners_dilemma.rules import Luck, Move, PrisonersDilemma
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 
 SMALL = (
@@ -79,36 +77,6 @@ def test_the_tree_finds_the_same_interval_for_what_was_not_covered(game, data):
     ):
         assert one == pytest.approx(other, abs=1e-12)
     assert (ours.kind, ours.how) == (theirs.kind, theirs.how)
-
-
-@BY_NAME
-def test_openspiel_computes_the_same_nash_conv(game):
-    shown, rng = OpenSpielGame(game), np.random.default_rng(1950)
-    quick, tree = BOTH[game]
-    for _ in range(2):
-        rows = {
-            key: dict(zip(game.moves, rng.dirichlet([0.5] * len(game.moves)), strict=True))
-            for key in tree.situations
-        }
-        table = ActionTable(rows)
-        theirs = exploitability.nash_conv(shown, tabular_policy(shown, table))
-        assert quick.nash_conv(table) == pytest.approx(theirs, abs=1e-12)
-
-
-def test_four_rounds_of_the_dilemma_agree_with_the_tree_and_openspiel():
-    game = PrisonersDilemma(rounds=4)
-    quick, tree, shown = RepeatedSolver(game), GameTree(game), OpenSpielGame(game)
-    rng = np.random.default_rng(4)
-    firsts = rng.random(len(tree.situations))
-    table = ActionTable(
-        {
-            key: dict(zip(MOVES, (p, 1 - p), strict=True))
-            for key, p in zip(tree.situations, firsts, strict=True)
-        }
-    )
-    theirs = exploitability.nash_conv(shown, tabular_policy(shown, table))
-    assert quick.nash_conv(table) == pytest.approx(tree.nash_conv(table), abs=1e-12)
-    assert quick.nash_conv(table) == pytest.approx(theirs, abs=1e-12)
 
 
 @BY_NAME

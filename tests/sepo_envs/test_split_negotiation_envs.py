@@ -7,13 +7,6 @@ from sepo_envs import split_negotiation_v0
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
 
 
-def test_the_page_tells_the_shapes_of_observation_and_action():
-    table, page = split_negotiation_v0.raw_env(), split_negotiation_v0.__doc__
-    shape = table.observation_space("player_0")["observation"].shape
-    assert f"| Observation Shape | ({shape[0]},) |" in page
-    assert f"| Action Values | [0, {table.action_space('player_0').n - 1}] |" in page
-
-
 def test_a_demand_that_waits_changes_nothing_that_the_other_sees():
     table, seen = split_negotiation_v0.raw_env(), []
     for action in range(9):

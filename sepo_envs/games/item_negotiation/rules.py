@@ -250,6 +250,9 @@ class ItemNegotiation:
             for demands, values in state.settled
         )
 
+    def payoff_range(self) -> tuple[float, float]:
+        return 0.0, float(POINTS * (MOST_UNITS if self.worth == "one of each" else 1))
+
     def observe(self, state: State, seat: int) -> Observation:
         history = tuple(
             Seen(demands[seat], demands[1 - seat], values[seat])

@@ -196,6 +196,9 @@ class KuhnPoker:
             for number, pay in enumerate(by_position)
         )
 
+    def payoff_range(self) -> tuple[float, float]:
+        return -max(STAKE.values()), max(STAKE.values())
+
     def observe(self, state: State, seat: int) -> Observation:
         def seen(number: int, hand: Hand) -> tuple[Card, Card | None, str]:
             mine, theirs = hand.cards[:: 1 if number % 2 == seat else -1]

@@ -70,10 +70,9 @@ class KuhnPokerWords:
 
     def parse(self, reply: str, state: State, seat: int) -> Move | Unreadable:
         names = self._names(state)
-        word = read_answer(reply, legal=tuple(names.values()))
-        if isinstance(word, Unreadable):
-            return word
-        return next(move for move, name in names.items() if name == word)
+        legal = tuple(names.values())
+        word = read_answer(reply, legal=legal)
+        return word if isinstance(word, Unreadable) else tuple(names)[legal.index(word)]
 
     def say(self, move: Move, state: State, seat: int) -> str:
         return f"[{self._names(state)[move]}]"

@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Stage
@@ -81,7 +82,9 @@ class Round:
         return self.luck[seat : seat + 1] == (Luck.SLIP,)
 
 
-PLAYED: Final = {(mine, theirs): Round((mine, theirs)) for mine in MOVES for theirs in MOVES}
+PLAYED: Final[Mapping[tuple[Move | Forfeit, ...], Round]] = {
+    (mine, theirs): Round((mine, theirs)) for mine in MOVES for theirs in MOVES
+}
 """The four rounds that there can be without noise and forfeits."""
 
 
@@ -218,16 +221,26 @@ class PrisonersDilemma:
     def play(self, state: State, moves: Mapping[int, Luck | Move | Forfeit]) -> State:
         """A FORFEIT is settled as the module says; chance acts once for each choice and round."""
         actors = self.actors(state)
-        if tuple(sorted(moves)) != actors:
+        if tuple(moves) != actors and tuple(sorted(moves)) != actors:
             raise ValueError(f"{tuple(moves)} moved, but it is {actors}'s turn at {state}.")
         if actors == (CHANCE,):
             return self._befall(state, moves[CHANCE])
-        chosen = tuple(self._checked(moves[seat]) for seat in actors)
-        return self._carry_out(state, Round(chosen))
+        chosen = self._checked(moves[0]), self._checked(moves[1])
+        return self._carry_out(state, PLAYED.get(chosen) or Round(chosen))
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each finished round's points to seat 0 and seat 1."""
-        return tuple((self._points(done, 0), self._points(done, 1)) for done in state.played)
+        usual = usual_points(self)
+        return tuple([usual.get(done) or self.paid(done) for done in state.played])
+
+    def paid(self, done: Round) -> tuple[float, float]:
+        """The points of one finished round to seat 0 and seat 1."""
+        first, second = done.forfeited(0), done.forfeited(1)
+        if first != second:
+            points = float(self.sucker), float(self.temptation)
+            return points if first else points[::-1]
+        row, column = done.done(0), done.done(1)
+        return self._points(row, column), self._points(column, row)
 
     def stage(self) -> Stage | None:
         """None with noise: of a slip, the one who slipped knows more than the other."""
@@ -241,6 +254,9 @@ class PrisonersDilemma:
 
     def after(self, rounds: Sequence[tuple[Move, Move]]) -> State:
         return State(tuple([PLAYED[pair] for pair in rounds]))
+
+    def payoff_range(self) -> tuple[float, float]:
+        return float(self.sucker), float(self.temptation)
 
     def observe(self, state: State, seat: int) -> Observation:
         other, played = 1 - seat, state.played
@@ -284,7 +300,7 @@ class PrisonersDilemma:
                 f"{move!r} is no move of the prisoner's dilemma; "
                 "the moves are cooperate and defect."
             )
-        return Move(move)
+        return MOVES[MOVES.index(move)]
 
     def _befall(self, state: State, luck: Luck | Move | Forfeit) -> State:
         possible = [outcome for outcome, _ in self.chance_outcomes(state)]
@@ -307,17 +323,14 @@ class PrisonersDilemma:
             return State(played, goes_on=False)
         return State(played, goes_on=True if self.continuation == 1 else None)
 
-    def _points(self, done: Round, seat: int) -> float:
-        mine, theirs = done.forfeited(seat), done.forfeited(1 - seat)
-        if mine != theirs:
-            return float(self.sucker if mine else self.temptation)
-        match done.done(seat), done.done(1 - seat):
-            case Move.COOPERATE, Move.COOPERATE:
-                points = self.reward
-            case Move.COOPERATE, _:
-                points = self.sucker
-            case _, Move.COOPERATE:
-                points = self.temptation
-            case _:
-                points = self.punishment
-        return float(points)
+    def _points(self, mine: Move, theirs: Move) -> float:
+        """To the seat that is seen to do ``mine``."""
+        if mine is COOPERATE:
+            return float(self.reward if theirs is COOPERATE else self.sucker)
+        return float(self.temptation if theirs is COOPERATE else self.punishment)
+
+
+@lru_cache(maxsize=64)
+def usual_points(game: PrisonersDilemma) -> dict[Round, tuple[float, float]]:
+    """What each of `PLAYED` pays in ``game``."""
+    return {done: game.paid(done) for done in PLAYED.values()}

@@ -56,7 +56,8 @@ class PrisonersDilemmaWords:
         now = f"Round {len(state.played) + 1} of {self._at_most()}{self.game.rounds}."
         if not state.played:
             return now
-        last, paid = state.played[-1], self.game.payoffs(state)[-1]
+        last = state.played[-1]
+        paid = self.game.paid(last)
         return (
             f"In round {len(state.played)} {self._my_move(last, seat)} and "
             f"{self._their_move(last, 1 - seat)}: you got {points(paid[seat])}, "

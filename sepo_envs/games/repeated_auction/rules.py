@@ -216,6 +216,10 @@ class RepeatedAuction:
             for settled in state.settled
         )
 
+    def payoff_range(self) -> tuple[float, float]:
+        worst, best = (self.values[0], self.bids[-1]), (self.values[-1], self.bids[0])
+        return min(0.0, self.profit(*worst)), self.profit(*best)
+
     def observe(self, state: State, seat: int) -> Observation:
         values = state.round.values
         return Observation(

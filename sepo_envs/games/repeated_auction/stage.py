@@ -1,7 +1,8 @@
 """One round of the auction as a game of its own: its symmetric equilibria, found exactly.
 
 A strategy is a bid for each value, as a tuple in the order of ``game.values``. All strategies are
-tried, and payoffs are fractions, so a tie in a best response is a tie.
+tried, and payoffs are fractions, so a tie in a best response is a tie. Mixed equilibria are found
+by `sepo_envs.games.repeated_auction.mixed`; by default there is none.
 
 >>> from sepo_envs.games.repeated_auction.rules import RepeatedAuction
 >>> for play in equilibria(RepeatedAuction()):

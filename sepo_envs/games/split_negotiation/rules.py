@@ -139,6 +139,9 @@ class SplitNegotiation:
     def after(self, rounds: Sequence[Demands]) -> State:
         return State(tuple(rounds))
 
+    def payoff_range(self) -> tuple[float, float]:
+        return 0.0, float(self.pie - 1)
+
     def observe(self, state: State, seat: int) -> Observation:
         history = tuple((demands[seat], demands[1 - seat]) for demands in state.history)
         return Observation(seat, self.pie, self.rounds, history)

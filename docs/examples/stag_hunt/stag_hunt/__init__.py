@@ -5,6 +5,7 @@ from __future__ import annotations
 from sepo_envs import CATALOGUE, Domain
 from sepo_envs.registration import register
 from stag_hunt.harms import StagHuntHarms
+from stag_hunt.picture import StagHuntPicture
 from stag_hunt.rules import StagHunt
 from stag_hunt.words import StagHuntWords
 
@@ -15,6 +16,7 @@ STAG_HUNT = Domain(
     make=StagHunt,
     words=StagHuntWords,
     harms=StagHuntHarms(),
+    picture=StagHuntPicture,
     zero_sum=False,
     simultaneous=True,
 )

@@ -1,0 +1,121 @@
+"""The laws of an opponent, tried wherever its own play leads against random play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from random import Random
+from typing import Any, Final
+
+from sepo_envs.check.law import Law, Laws, Place, Subject, random_move, walk
+from sepo_envs.game import FORFEIT, Forfeit, Move
+
+CLOSE: Final = 1e-6
+"""How far probabilities may sum from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """An opponent at a place where it may have to decide, in any of the seats that are to move."""
+
+    opponent: Any
+    place: Place
+
+    def questions(self) -> Iterator[tuple[Any, Sequence[Move]]]:
+        """What it sees and may do, seat by seat."""
+        game, state = self.place.game, self.place.state
+        for seat in self.place.seats:
+            yield game.observe(state, seat), game.legal_moves(state, seat)
+
+
+def seatings(opponent: Any, subject: Subject, rng: Random, laws: Laws) -> Iterator[Place]:
+    """An episode in which it sits in one seat, and random players in the others."""
+    own = rng.randrange(subject.game.seats)
+
+    def choose(place: Place, seat: int) -> Move | Forfeit:
+        if seat != own:
+            return random_move(place, seat)
+        legal = place.game.legal_moves(place.state, seat)
+        try:
+            move = opponent.act(place.game.observe(place.state, seat), legal, rng)
+        except Exception:  # the laws tell; the episode goes on, to see the rest
+            return rng.choice(legal)
+        return move if move in legal or move is FORFEIT else rng.choice(legal)
+
+    yield from walk(subject, rng, laws, choose)
+
+
+def name_clashes(known: Mapping[str, Any]) -> Law:
+    """The law on names and citations, among the opponents ``known`` by name."""
+
+    def breaches(opponent: Any) -> Iterator[str]:
+        name, citation = getattr(opponent, "name", None), getattr(opponent, "citation", None)
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            yield f"its name is {name!r}"
+        elif known.get(name, opponent) is not opponent:
+            yield f"another opponent is called {name!r} as well"
+        elif opponent in list(known.values()) and name not in known:
+            yield f"it is called {name!r}, but is offered under another name"
+        if not isinstance(citation, str) or not citation.strip():
+            yield f"{name!r} has the citation {citation!r}"
+
+    return Law(
+        "an opponent has a name of its own and a citation",
+        breaches,
+        "results are reported by name, and a strategy without a source cannot be compared.",
+        "set .name, and .citation to where the strategy is from; your own work is a source too.",
+    )
+
+
+def _distributed(seating: Seating) -> Iterator[str]:
+    if not hasattr(seating.opponent, "probabilities"):
+        return
+    for seen, legal in seating.questions():
+        row = dict(seating.opponent.probabilities(seen, legal))
+        wrong = [move for move, p in row.items() if p > 0 and move not in legal]
+        numbers = list(row.values())
+        if wrong:
+            yield f"it plays {wrong[0]!r} in {seen!r}, where {tuple(legal)!r} are legal"
+        elif not all(isfinite(p) and p >= 0 for p in numbers) or abs(sum(numbers) - 1) > CLOSE:
+            yield f"it answers {row!r} in {seen!r}"
+
+
+def _acts(seating: Seating) -> Iterator[str]:
+    for seen, legal in seating.questions():
+        move = seating.opponent.act(seen, legal, Random(0))
+        if move is not FORFEIT and move not in legal:
+            yield f"it acts {move!r} in {seen!r}, where {tuple(legal)!r} are legal"
+
+
+def _steady(seating: Seating) -> Iterator[str]:
+    ask: Any = getattr(seating.opponent, "probabilities", lambda *_: {})
+    for seen, legal in seating.questions():
+        acts = [seating.opponent.act(seen, legal, Random(7)) for _ in range(2)]
+        if acts[0] != acts[1]:
+            yield f"in {seen!r}, with equal generators, it acts {acts[0]!r} and then {acts[1]!r}"
+        if dict(ask(seen, legal)) != dict(ask(seen, legal)):
+            yield f"in {seen!r} it answers two different rows of probabilities"
+
+
+OPPONENT_LAWS: Final = (
+    Law(
+        "probabilities are a distribution over the legal moves",
+        _distributed,
+        "exact values and best responses are computed from them.",
+        "answer every observation that its own play can lead to with numbers from 0 on that sum "
+        "to 1, and give illegal moves none.",
+    ),
+    Law(
+        "an opponent acts by a legal move, or forfeits",
+        _acts,
+        "an illegal move of the opponent's would be a foul that nobody made.",
+        "return one of the legal moves that act is given.",
+    ),
+    Law(
+        "an opponent depends on what it sees and on the given generator alone",
+        _steady,
+        "one seed must replay one match; the same opponent sits at a thousand tables at once.",
+        "draw from the rng that act is given, and work its memory out from the observation.",
+    ),
+)

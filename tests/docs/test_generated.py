@@ -1,0 +1,51 @@
+"""What the site makes of docstrings and of pages beside docs/, in small."""
+
+import doctest
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import griffe
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = ("docstrings", "environment_page", "generate")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import a module of docs/ as MkDocs does."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    yield import_module
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_its_docstrings_tell_the_truth(load, module):
+    assert doctest.testmod(load(module)).failed == 0
+
+
+def test_a_doctest_becomes_a_block_of_code_and_keeps_its_indent(load):
+    fenced = load("docstrings").fenced
+    assert fenced("Adds.\n>>> 1 + 1  # doctest: +ELLIPSIS\n2\n\nThat is all.") == (
+        "Adds.\n\n```pycon\n>>> 1 + 1\n2\n```\n\nThat is all."
+    )
+    assert fenced("    >>> 1\n    1") == "    ```pycon\n    >>> 1\n    1\n    ```"
+
+
+def test_a_name_of_ours_becomes_a_link_and_no_other(load):
+    package = griffe.load("opponents", search_paths=[ROOT])
+    where = package["opponent"]
+    linked = load("docstrings").linked
+    assert linked("A `Pool` of `dict`.", where) == "A [`Pool`][opponents.opponent.Pool] of `dict`."
+    untouched = "``Pool``, [`Pool`](elsewhere)\n\n    `Pool`\n\n```\n`Pool`\n```"
+    assert linked(untouched, where) == untouched
+
+
+def test_every_public_module_has_a_page_and_stands_after_its_package(load):
+    modules = load("generate").modules()
+    assert modules.index("sepo_envs") < modules.index("sepo_envs.aec")
+    assert modules.index("sepo_envs.games") < modules.index("sepo_envs.games.kuhn_poker.rules")
+    assert len(modules) == len(set(modules))
+    assert not [name for name in modules if "__" in name]
