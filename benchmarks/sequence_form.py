@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--lambdas", type=float, nargs="+", default=[0, 0.25, 0.5, 1, 1.5, 3])
     stage = set_stage("kuhn_poker")
     tree, published = stage.tree, stage.domain.harms.published
+    assert tree is not None, "Kuhn poker's tree is always read"
     train = [o for o in stage.pools["train"].opponents if isinstance(o, Opponent)]
     print("lambda_e      J*       u   exploitability   P(bet | J)  P(bet | K)")
     for weight in parser.parse_args().lambdas:

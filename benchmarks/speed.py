@@ -203,11 +203,16 @@ def step(settings: RunConfig, subject: Subject, weights: str, steps: int) -> Rec
 def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> Record:
     """The action table and the exploitability of one model, again and again."""
     run = _assembled(settings)
-    tree = run.stage.tree
+    tree, reader = run.stage.tree, run.reader
+    if tree is None or reader is None:
+        raise BenchmarkError(
+            f"{settings.game.name} is too large to be read out, so nothing is scored exactly. "
+            "Leave --game.name out: Kuhn poker is read out."
+        )
 
     def score() -> tuple[float, float]:
         clock = [perf_counter()]
-        table = run.table()
+        table = reader.read(run.language.model, pad_id=run.pad_id)
         clock.append(perf_counter())
         tree.exploitability_interval(table)
         clock.append(perf_counter())
@@ -221,7 +226,7 @@ def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> 
         subject,
         "Milliseconds to score a language model's exploitability exactly.",
         (
-            f"{run.reader.replies} replies in {len(tree.situations)} situations are scored; "
+            f"{reader.replies} replies in {len(tree.situations)} situations are scored; "
             f"{weights} weights.",
         ),
         {
@@ -247,10 +252,15 @@ def distinct_prompts(run: Run) -> list[Ids]:
     """What the policy is asked in each situation of the game."""
     from sepo_envs.protocol import Talk
 
-    stage, found = run.stage, []
-    for situation in stage.tree.situations:
-        talk = Talk(stage.words, stage.tree.seat(situation), "fresh")
-        found.append(run.renderer.prompt(talk.hear(stage.tree.example(situation)).messages))
+    stage, tree, found = run.stage, run.stage.tree, []
+    if tree is None:
+        raise BenchmarkError(
+            f"{stage.domain.name} has too many situations to ask for all of them. "
+            "Leave --game.name out: Kuhn poker has twelve."
+        )
+    for situation in tree.situations:
+        talk = Talk(stage.words, tree.seat(situation), "fresh")
+        found.append(run.renderer.prompt(talk.hear(tree.example(situation)).messages))
     return found
 
 

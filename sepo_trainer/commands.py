@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from opponents.opponent import OpponentError
-from sepo_trainer.config import ConfigError, RunConfig, override, read_toml, to_toml
+from sepo_trainer.config import ConfigError, RunConfig, override, resolve, to_toml
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -170,8 +170,7 @@ def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namesp
     given.settings = overrides
     if given.help:
         _print_settings(command)
-    config = read_toml(given.config) if given.config else RunConfig()
-    return override(config, given.settings), given
+    return resolve(given.config, given.settings), given
 
 
 def _print_settings(command: str) -> NoReturn:

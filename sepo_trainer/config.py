@@ -8,10 +8,11 @@ embedded tiny model on Kuhn poker on a CPU.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_origin
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -197,20 +198,36 @@ class RunConfig(_Section):
 
 
 def read_toml(path: Path) -> RunConfig:
-    """The settings in ``path`` over the defaults.
+    """The settings in ``path`` over the defaults of its game.
 
     Raises:
         ConfigError: the file is missing or no TOML, or a setting is unknown or impossible.
     """
+    return build(_read(path), source=str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        tree = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise ConfigError(
             f"there is no file {path}. `python -m sepo_trainer config > {path}` writes one."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
-    return build(tree, source=str(path))
+
+
+def resolve(path: Path | None, arguments: Sequence[str]) -> RunConfig:
+    """The defaults of the game, then the file, then the command line.
+
+    >>> resolve(None, ["--game.name", "split_negotiation"]).rollout.style
+    'conversation'
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting is unknown or impossible.
+    """
+    given = _merged(_read(path) if path else {}, _told(arguments))
+    return build(given, source="command line" if arguments or path is None else str(path))
 
 
 def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
@@ -225,7 +242,29 @@ def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
     Raises:
         ConfigError: a setting is unknown, has no value, or an impossible one.
     """
-    tree = config.model_dump(exclude_none=True)
+    tree = _merged(config.model_dump(exclude_none=True), _told(arguments))
+    return build(tree, source="command line")
+
+
+def defaults(game: str) -> dict[str, Any]:
+    """What differs from the defaults of the classes when training on ``game``, as nested tables."""
+    file = files("sepo_trainer") / "presets" / f"{game}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` upon ``under``, table by table; the options of a game are one value."""
+    merged = dict(under)
+    for name, value in over.items():
+        below = merged.get(name)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[name] = _merged(below, value) if both and below is not None else value
+    return merged
+
+
+def _told(arguments: Sequence[str]) -> dict[str, Any]:
+    """``--a.b value`` as nested tables."""
+    tree: dict[str, Any] = {}
     waiting = list(arguments)
     while waiting:
         flag, equals, text = waiting.pop(0).partition("=")
@@ -239,24 +278,35 @@ def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
                 raise ConfigError(f"command line: {flag} is followed by no value.")
             text = waiting.pop(0)
         *sections, leaf = flag.removeprefix("--").replace("-", "_").split(".")
+        if not _is_section(sections):
+            raise ConfigError(f"command line: {flag} names a setting inside a single value.")
         node = tree
         for section in sections:
             node = node.setdefault(section, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"command line: {flag} names a setting inside a single value.")
         as_it_is = _holds_text(sections, leaf) and text != "None"
         node[leaf] = text if as_it_is else _toml_value(text)
-    return build(tree, source="command line")
+    return tree
 
 
 def _holds_text(sections: Sequence[str], leaf: str) -> bool:
     """Whether a setting is a name or a path, so that ``1`` or ``2026-01-31`` is one too."""
+    field = getattr(_section(sections), "model_fields", {}).get(leaf)
+    return field is not None and field.annotation in (str, str | None, Path, Path | None)
+
+
+def _is_section(path: Sequence[str]) -> bool:
+    """Whether settings stand in ``path``; what is unknown may be one, and is refused later."""
+    found = _section(path)
+    return found is None or get_origin(found) is dict or hasattr(found, "model_fields")
+
+
+def _section(path: Sequence[str]) -> Any:
+    """What a place in the tree holds; None where there is no such place."""
     section: Any = RunConfig
-    for part in sections:
+    for part in path:
         field = getattr(section, "model_fields", {}).get(part)
         section = field.annotation if field else None
-    field = getattr(section, "model_fields", {}).get(leaf)
-    return field is not None and field.annotation in (str, str | None, Path, Path | None)
+    return section
 
 
 def _toml_value(text: str) -> Any:
@@ -267,9 +317,13 @@ def _toml_value(text: str) -> Any:
 
 
 def build(tree: dict[str, Any], *, source: str) -> RunConfig:
-    """A configuration from nested tables, refusing what is unknown or impossible."""
+    """A configuration from nested tables over the defaults of its game, refusing what is unknown
+    or impossible."""
+    game = tree.get("game")
+    name = game.get("name") if isinstance(game, dict) else None
+    below = defaults(name) if isinstance(name, str) else {}
     try:
-        return RunConfig.model_validate(tree)
+        return RunConfig.model_validate(_merged(below, tree))
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
 

@@ -121,10 +121,7 @@ class Run:
             fixed = [member for member in members if isinstance(member, Opponent)]
             adaptive = [member for member in members if isinstance(member, Adaptive)]
             met = [
-                exploiter
-                for member in adaptive
-                if table is not None
-                for exploiter in self._meet(member, table, kind)
+                exploiter for member in adaptive for exploiter in self._meet(member, table, kind)
             ]
             pools[name] = (*fixed, *met)
         return pools
@@ -134,9 +131,11 @@ class Run:
         if self.config.objective.exploiter == "average" and table and self.stage.tree:
             self.progress.past_responses.append(every_seat(self.stage.tree, table))
 
-    def _meet(self, member: Adaptive, table: ActionTable, kind: str) -> list[Opponent]:
+    def _meet(self, member: Adaptive, table: ActionTable | None, kind: str) -> list[Opponent]:
         tree = self.stage.tree
-        if tree is None:
+        if kind == "none":
+            return []
+        if tree is None or table is None:
             raise ValueError(
                 f"opponent {member.name!r} of {self.stage.domain.name} adapts to the policy, which "
                 "cannot be read out in so large a game. Put a fixed opponent in its place."
@@ -146,12 +145,8 @@ class Run:
         if kind == "quantal":
             trembling = quantal_response(self.config.objective.exploiter_temperature)
             return [trembling.against(tree, table)]
-        if kind == "average":
-            average = fictitious_play(
-                tree, [*self.progress.past_responses, every_seat(tree, table)]
-            )
-            return [from_table("average-response", average, "Brown, fictitious play (1951)")]
-        return []
+        average = fictitious_play(tree, [*self.progress.past_responses, every_seat(tree, table)])
+        return [from_table("average-response", average, "Brown, fictitious play (1951)")]
 
     def learning_rate(self, iteration: int) -> float:
         """Falls linearly from its start to ``final_rate`` of it at the last iteration."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain, domain
-from sepo_envs.exact.tree import GameTree
+from sepo_envs.exact.tree import GameTree, TooLargeError
 from sepo_envs.game import Game, Words
 
 MOST_NODES = 2_000
@@ -53,5 +53,9 @@ def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
 
 
 def _tree(found: Domain) -> GameTree | None:
-    # Beyond zero-sum games J has harms that the tree does not know.
-    return GameTree(found.make(), most_nodes=MOST_NODES) if found.zero_sum else None
+    if not found.zero_sum:
+        return None  # J has harms that the tree does not know
+    try:
+        return GameTree(found.make(), most_nodes=MOST_NODES)
+    except TooLargeError:
+        return None

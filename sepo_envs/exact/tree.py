@@ -42,6 +42,10 @@ class Response(NamedTuple):
     table: ActionTable
 
 
+class TooLargeError(ValueError):
+    """A game has more histories than were allowed."""
+
+
 class GameTree:
     """Every history of ``game``, enumerated once.
 
@@ -91,7 +95,7 @@ class GameTree:
                         self._first.append(node)
                     steps = [(row, numbers[move], move, 1.0) for move in legal]
                 if len(self._came) + len(steps) > most_nodes + 1:
-                    raise ValueError(
+                    raise TooLargeError(
                         f"{game.name} has more than {most_nodes:,} histories. Solve a shorter "
                         "horizon, raise most_nodes if memory allows, or take a lower bound "
                         "(sepo_envs.exact.lower_bound)."

@@ -23,6 +23,8 @@ from sepo_trainer.forward import read_shared, shared_prefix
 from sepo_trainer.records import Ids, Reply, Request
 from sepo_trainer.seeding import uniforms
 
+MOST_TREES = 256
+"""Trees that grow at once: what bounds the memory of the cache."""
 MOST_ROWS = 32
 """Replies that grow in one tree. Attention costs their square where they all differ."""
 
@@ -54,12 +56,25 @@ class TransformersSampler:
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
-        if not requests:
-            return []
+        prompts, tree_of = _share_out(requests)
+        replies: dict[int, Reply] = {}
+        for first in range(0, len(prompts), MOST_TREES):
+            mine = [n for n, tree in enumerate(tree_of) if first <= tree < first + MOST_TREES]
+            grown = self._grow(
+                [requests[n] for n in mine],
+                prompts[first : first + MOST_TREES],
+                [tree_of[n] - first for n in mine],
+            )
+            replies.update(zip(mine, grown, strict=True))
+        return [replies[number] for number in range(len(requests))]
+
+    def _grow(
+        self, requests: Sequence[Request], prompts: Sequence[Ids], tree_of: Sequence[int]
+    ) -> list[Reply]:
+        """The replies of one grove; request i stands in tree ``tree_of[i]``."""
         device = self.model.device
         seeds = np.array([request.seed for request in requests], dtype=np.uint64)
         draws = torch.from_numpy(uniforms(seeds, self.max_new_tokens)).to(device)
-        prompts, tree_of = _share_out(requests)
         grove = _Grove(self.model, prompts, pad_id=self.pad_id)
 
         # A row stands at a node: (tree, slot) among the nodes written in the last step.
