@@ -1,7 +1,7 @@
 """A training session in the terminal: starts or resumes a run, shows it, saves it, ends it well.
 
-Ctrl-C ends the iteration in hand, saves a checkpoint and says how to go on; a second one stops at
-once, and the last checkpoint stands.
+Ctrl-C, or SIGTERM as schedulers send it, ends the iteration in hand, saves a checkpoint and says how
+to go on; a second one stops at once, and the last checkpoint stands.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ from sepo_trainer.train import Step, prepare, train
 disable_progress_bar()  # of transformers, which draws one for loading half a megabyte
 
 
+TELL_EVERY = 30.0
+"""Seconds between progress lines where there is no terminal to draw a bar in."""
+
+
 class InterruptedRunError(Exception):
-    """Ctrl-C was pressed, and everything up to here is saved."""
+    """The run was asked to stop, and everything up to here is saved."""
 
 
 class FoulError(ValueError):
@@ -251,7 +255,18 @@ def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:
 
 @contextmanager
 def _bar(console: Console, title: str, total: int) -> Iterator[Any]:
-    """A progress line with the time left; nothing where the output is no terminal."""
+    """A progress line with the time left; where the output is no terminal, a line now and then."""
+    if not console.is_terminal:
+        told = perf_counter()
+
+        def tell(done: int, note: str) -> None:
+            nonlocal told
+            if perf_counter() - told >= TELL_EVERY:
+                told = perf_counter()
+                console.print(f"{title}: {done} of {total}, {note}")
+
+        yield tell
+        return
     columns = (
         TextColumn("{task.description:>11}"),
         BarColumn(),
@@ -259,23 +274,25 @@ def _bar(console: Console, title: str, total: int) -> Iterator[Any]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=total, note="")
         yield lambda done, note: progress.update(task, completed=done, note=note)
 
 
 @contextmanager
 def _patient_interrupt() -> Iterator[Any]:
-    """Turn the first Ctrl-C into a note that the loop reads; the second one interrupts as usual."""
+    """Turn the first Ctrl-C, or a request to terminate, into a note that the loop reads; the second
+    one acts as usual."""
     pressed = False
 
     def note(signum: int, frame: FrameType | None) -> None:
         nonlocal pressed
         pressed = True
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signum, before[signal.Signals(signum)])
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

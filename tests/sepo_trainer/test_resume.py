@@ -166,10 +166,13 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(unbroken, settings, tmp_p
     assert_equal_runs(folder, unbroken["defaults"])
 
 
-def test_ctrl_c_ends_the_iteration_saves_and_says_how_to_go_on(unbroken, settings, tmp_path):
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminate"])
+def test_a_run_asked_to_stop_ends_its_iteration_saves_and_says_how_to_go_on(
+    unbroken, settings, tmp_path, asked
+):
     folder = tmp_path / "run"
     process = launch(settings(folder), until=folder, iterations=1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(asked)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     done = len(lines(folder))
