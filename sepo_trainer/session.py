@@ -1,7 +1,7 @@
 """A training session in the terminal: starts or resumes a run, shows it, saves it, ends it well.
 
-Ctrl-C, or SIGTERM as schedulers send it, ends the iteration in hand, saves a checkpoint and says how
-to go on; a second one stops at once, and the last checkpoint stands.
+Ctrl-C, or SIGTERM as schedulers send it, ends the iteration in hand, saves a checkpoint and says
+how to go on; a second one stops at once, and the last checkpoint stands.
 """
 
 from __future__ import annotations
