@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Reply, Request
 from sepo_trainer.rendering import Renderer
+from sepo_trainer.samplers import transformers as transformers_sampler
 from sepo_trainer.samplers.transformers import MOST_ROWS, TransformersSampler
 from sepo_trainer.seeding import uniforms
 
@@ -100,6 +101,13 @@ def test_more_replies_to_one_prompt_than_one_tree_holds_are_the_same_replies():
     asked = [Request(prompt("b b b"), seed) for seed in range(3 * MOST_ROWS // 2)]
     alone = [reply for start in (0, 20) for reply in sampler().generate(asked[start : start + 20])]
     assert_same(sampler().generate(asked)[:40], alone)
+
+
+def test_what_grows_in_several_groves_is_what_grows_in_one(monkeypatch):
+    """The bound on memory changes no reply, nor the order of replies."""
+    together = sampler().generate(requests(12))
+    monkeypatch.setattr(transformers_sampler, "MOST_TREES", 2)
+    assert_same(sampler().generate(requests(12)), together)
 
 
 def test_another_seed_writes_something_else():

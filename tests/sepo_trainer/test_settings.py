@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.config import (
     ConfigError,
     RunConfig,
     build,
+    defaults,
     differences,
     override,
     read_toml,
+    resolve,
     to_toml,
 )
 
@@ -166,3 +169,35 @@ def test_differences_name_both_values():
         "learning.clip: 0.2 -> 0.1",
     ]
     assert isinstance(changed.runs, Path)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_game_trains_from_settings_of_its_own(name):
+    """What its preset says holds unless the command line says otherwise; the rest is common."""
+    config = resolve(None, ["--game.name", name])
+    assert config == build({"game": {"name": name}} | defaults(name), source="test")
+    common = RunConfig(game=config.game)
+    changed = {line.split(":")[0] for line in differences(common, config)}
+    preset = {f"{section}.{key}" for section, table in defaults(name).items() for key in table}
+    assert changed <= preset
+    assert (not preset) == (name == "kuhn_poker")
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_games_preset(tmp_path):
+    preset = defaults("split_negotiation")["learning"]["iterations"]
+    path = tmp_path / "run.toml"
+    path.write_text('[game]\nname = "split_negotiation"\n[learning]\nclip = 0.3\n')
+    assert read_toml(path) == resolve(path, [])
+    plain, told = resolve(path, []), resolve(path, ["--learning.clip", "0.1"])
+    assert (plain.learning.clip, plain.learning.iterations) == (0.3, preset)
+    assert (told.learning.clip, told.learning.iterations) == (0.1, preset)
+    path.write_text(path.read_text() + "iterations = 7\n")
+    assert resolve(path, []).learning.iterations == 7
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_saved_configuration_is_read_as_it_was_whatever_the_presets_say_later(name, tmp_path):
+    config = resolve(None, ["--game.name", name, "--learning.iterations", "3"])
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config))
+    assert read_toml(path) == config
