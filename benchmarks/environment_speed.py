@@ -97,7 +97,7 @@ def notes() -> tuple[str, ...]:
 
 
 def races() -> Iterator[Race]:
-    """Every race, cheapest imports first.
+    """Every race, those first that leave least in memory.
 
     Raises:
         BenchmarkError: a library to compare with is not installed.
@@ -111,6 +111,7 @@ def races() -> Iterator[Race]:
             f"--environments compares with {error.name}, which is not installed. "
             'Get all of them with: pip install "sepo[dev]"'
         ) from error
+    yield Race("Kuhn poker, AEC", "Shimmy", in_integers, in_shimmy)
     yield Race(
         f"Kuhn poker in text, {HANDS} hands",
         "TextArena",
@@ -123,7 +124,6 @@ def races() -> Iterator[Race]:
         partial(in_text, *DILEMMA, games=300, rounds=ROUNDS),
         partial(in_textarena, *DILEMMA_THERE, games=300),
     )
-    yield Race("Kuhn poker, AEC", "Shimmy", in_integers, in_shimmy)
     kuhn = KuhnPoker()
     yield Race(
         "Kuhn poker, batch on a new board",

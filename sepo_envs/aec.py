@@ -160,7 +160,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = self.terminations.copy()
         self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
-        self._next_turn()
+        self._next_turn(self._moment.actor)
 
     def step(self, action: Any) -> None:
         """Let the agent whose turn it is act, or, after the end, leave the table with None.
@@ -228,7 +228,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             for agent, reward in zip(self.agents, points, strict=True):
                 self.rewards[agent] += reward
                 self._cumulative_rewards[agent] += reward
-        self._next_turn()
+        self._next_turn(after.actor)
 
     def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
@@ -248,8 +248,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def close(self) -> None:
         """Nothing to release."""
 
-    def _next_turn(self) -> None:
-        actor = self.moment.actor
+    def _next_turn(self, actor: int | None) -> None:
         terminated = actor is None
         truncated = self.max_cycles is not None and self._out_of_cycles()
         self.over = terminated or truncated
@@ -263,7 +262,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
                 for agent, report in zip(self.agents, self._penalties(), strict=True):
                     self.infos[agent]["penalties"] = report
         self.agent_selection = self.agents[0 if actor is None or truncated else actor]
-        self._show_to_human()
+        if self.render_mode == "human":
+            self.render()
 
     def _penalties(self) -> list[Report]:
         def measure() -> list[Report]:
@@ -277,10 +277,6 @@ class GameEnv(AECEnv):  # type: ignore[misc]
 
     def _out_of_cycles(self) -> bool:
         return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
-
-    def _show_to_human(self) -> None:
-        if self.render_mode == "human":
-            self.render()
 
 
 def opening(game: Game, options: Any) -> Moment:

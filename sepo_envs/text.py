@@ -134,7 +134,8 @@ class TextEnv(GameEnv):
         self._calls += 1
         self._clear_rewards()
         self._cumulative_rewards[agent] = 0.0
-        self._show_to_human()
+        if self.render_mode == "human":
+            self.render()
 
     def _tell(self, *seats: int | None) -> None:
         """Renew the prompt and the chat in the infos of ``seats``."""

@@ -1,5 +1,6 @@
 """The item negotiation's pools: what each opponent does, and that no two pools share one."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from opponents.item_negotiation import (
     FAIR,
     FIRM,
     GREEDY,
+    GREEDY_UNTIL_LAST,
     HARDBALL,
+    HARDBALL_UNTIL_LAST,
     OPPONENTS,
     PAPER_POOLS,
     POOLS,
@@ -63,6 +66,8 @@ def demand(opponent: Opponent, *past, table=TABLE, values=VALUES):
         (FIRM, (2, 1, 2), (2, 1, 2)),
         (GREEDY, (2, 0, 4), (2, 0, 4)),
         (HARDBALL, (1, 2, 3), (1, 2, 3)),
+        (GREEDY_UNTIL_LAST, (2, 0, 4), (2, 0, 4)),
+        (HARDBALL_UNTIL_LAST, (1, 2, 3), (1, 2, 3)),
         (YIELDER, (0, 1, 1), (1, 0, 3)),
         (PROPORTIONAL, (2, 0, 2), (2, 0, 2)),
         (BEST_REPLY, (1, 0, 2), (1, 0, 3)),
@@ -74,6 +79,14 @@ def test_each_opponent_demands_as_its_description_says(opponent, first, after_1_
     """By hand, with 2 books worth 3 each, 3 worthless hats and 4 balls worth 1 each."""
     assert demand(opponent) == first
     assert demand(opponent, (1, 3, 1)) == after_1_3_1
+
+
+def test_two_trainers_look_like_the_exploiters_until_the_last_round_and_then_are_fair():
+    pairs = ((GREEDY_UNTIL_LAST, GREEDY), (HARDBALL_UNTIL_LAST, HARDBALL))
+    for (late, exploiter), past in product(pairs, [(2, 3, 4), (0, 0, 0)]):
+        for rounds in range(4):
+            like = exploiter if rounds < 3 else FAIR
+            assert demand(late, *[past] * rounds) == demand(like, *[past] * rounds)
 
 
 @given(st.data(), st.integers(0, 5))

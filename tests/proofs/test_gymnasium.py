@@ -17,23 +17,19 @@ from gymnasium.wrappers import (
 )
 
 from sepo_envs import CATALOGUE
+from sepo_envs.find_opponent import known_opponents
 from sepo_envs.registration import gymnasium_ids
 from sepo_envs.text import PRINTABLE
 
 STRUCTURED = [gymnasium_ids(domain)[0] for domain in CATALOGUE.values()]
 TEXT = [gymnasium_ids(domain)[1] for domain in CATALOGUE.values()]
 OPPONENT = {
-    gymnasium_id: opponent
-    for domain, opponent in (
-        ("kuhn_poker", "uniform"),
-        ("prisoners_dilemma", "random"),
-        ("repeated_auction", "quantal-0.5"),
-        ("split_negotiation", "uniform"),
-        ("item_negotiation", "random"),
-    )
-    for gymnasium_id in gymnasium_ids(CATALOGUE[domain])
+    env_id: next((name for name in ("uniform", "random") if name in known), next(iter(known)))
+    for domain in CATALOGUE.values()
+    for known in [known_opponents(domain.name)]
+    for env_id in gymnasium_ids(domain)
 }
-"""One that mixes in each domain, so that the opponent's own draws are in every trace."""
+"""One that mixes, where there is one, so that the opponent's own draws are in every trace."""
 UNSHARED = {"shared_memory": False}
 """Gymnasium's shared memory loses text."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from types import SimpleNamespace
 
 import cloudpickle
@@ -36,6 +37,12 @@ from sepo_envs.registration import pettingzoo_ids
 STRUCTURED = [pettingzoo_ids(domain)[0] for domain in CATALOGUE.values()]
 TEXT = [pettingzoo_ids(domain)[1] for domain in CATALOGUE.values()]
 PARALLEL = [pettingzoo_ids(domain)[0] for domain in CATALOGUE.values() if domain.simultaneous]
+
+LONG = [
+    pettingzoo_ids(domain)[0]
+    for domain in CATALOGUE.values()
+    if domain.simultaneous and "rounds" in signature(domain.make).parameters
+]
 
 NO_TEXT_ACTIONS = (
     "ignore:Action space for each agent probably should be gymnasium.spaces.box:UserWarning"
@@ -110,7 +117,7 @@ def test_seeds_repeat_under_the_penalty_wrapper_too():
     seed_test(lambda: AECPenaltyReward(aec("sepo/kuhn_poker-v0", hands=4)), num_cycles=100)
 
 
-@pytest.mark.parametrize("env_id", PARALLEL)
+@pytest.mark.parametrize("env_id", LONG)
 def test_max_cycles_ends_both_apis_after_as_many_turns(env_id):
     """Kuhn poker and the text ids have no parallel environment, which `max_cycles_test` asks for;
     test_aec.py holds its law for them."""

@@ -55,7 +55,9 @@ def trained(opponent: str, seat: int) -> MaskablePPO:
 def action_table(learner: MaskablePPO, seat: int) -> ActionTable:
     """Its move probabilities in each situation of its seat."""
     mine = [situation for situation in TREE.situations if TREE.seat(situation) == seat]
-    sights = [seen(TREE.game, TREE.example(one).state, seat, MOVES) for one in mine]
+    game = TREE.game
+    features = [game.features(TREE.example(situation).state, seat) for situation in mine]
+    sights = [seen(game, numbers, MOVES) for numbers in features]
     batch = {key: torch.as_tensor(np.stack([sight[key] for sight in sights])) for key in sights[0]}
     with torch.no_grad():
         found = learner.policy.get_distribution(batch, action_masks=batch["action_mask"].numpy())

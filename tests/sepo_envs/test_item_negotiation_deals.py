@@ -1,4 +1,4 @@
-"""Deals' Pareto frontier and Nash product, against the definition tried on every pair of demands."""
+"""Deals' Pareto frontier and Nash product, against the definition tried on every demand pair."""
 
 from itertools import product
 from random import Random
