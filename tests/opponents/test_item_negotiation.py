@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opponents.item_negotiation import (
+    ALL_BUT_CHEAPEST,
+    ALL_UNTIL_LAST,
     BEST_REPLY,
     CONCEDER,
     DEFENSIVE,
@@ -17,7 +19,6 @@ from opponents.item_negotiation import (
     GREEDY,
     GREEDY_UNTIL_LAST,
     HARDBALL,
-    HARDBALL_UNTIL_LAST,
     OPPONENTS,
     PAPER_POOLS,
     POOLS,
@@ -67,7 +68,8 @@ def demand(opponent: Opponent, *past, table=TABLE, values=VALUES):
         (GREEDY, (2, 0, 4), (2, 0, 4)),
         (HARDBALL, (1, 2, 3), (1, 2, 3)),
         (GREEDY_UNTIL_LAST, (2, 0, 4), (2, 0, 4)),
-        (HARDBALL_UNTIL_LAST, (1, 2, 3), (1, 2, 3)),
+        (ALL_BUT_CHEAPEST, (2, 2, 4), (2, 2, 4)),
+        (ALL_UNTIL_LAST, (2, 2, 4), (2, 2, 4)),
         (YIELDER, (0, 1, 1), (1, 0, 3)),
         (PROPORTIONAL, (2, 0, 2), (2, 0, 2)),
         (BEST_REPLY, (1, 0, 2), (1, 0, 3)),
@@ -82,7 +84,7 @@ def test_each_opponent_demands_as_its_description_says(opponent, first, after_1_
 
 
 def test_two_trainers_look_like_the_exploiters_until_the_last_round_and_then_are_fair():
-    pairs = ((GREEDY_UNTIL_LAST, GREEDY), (HARDBALL_UNTIL_LAST, HARDBALL))
+    pairs = ((GREEDY_UNTIL_LAST, GREEDY), (ALL_UNTIL_LAST, ALL_BUT_CHEAPEST))
     for (late, exploiter), past in product(pairs, [(2, 3, 4), (0, 0, 0)]):
         for rounds in range(4):
             like = exploiter if rounds < 3 else FAIR
