@@ -4,8 +4,8 @@ A strategy sees the table, its own values and every demand so far, never the oth
 of an odd number of units is rounded down.
 
 Two opponents of the train pool look like those of the exploit pool until the last round. Giving in
-to them earns reward, so who maximises reward alone gives in to the exploiters too. The published
-hardball is no exploiter here: on most tables all but one of each item is less than half.
+to them earns reward, so who maximises reward alone gives in to the exploiters too. Hardball is no
+exploiter here: the one unit of each item that it leaves is worth more than half of the table.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def everything_of_value(seen: Observation) -> Vector:
 def all_but_cheapest(seen: Observation) -> Vector:
     """Everything but one unit of the item whose units are worth least to it, the first of several.
 
-    >>> all_but_cheapest(Observation(seat=0, rounds=4, table=(4, 3, 3), values=(1, 2, 0), history=()))
+    >>> seen = Observation(seat=0, rounds=4, table=(4, 3, 3), values=(1, 2, 0), history=())
+    >>> all_but_cheapest(seen)
     (4, 3, 2)
     """
     table, values = _dealt(seen)

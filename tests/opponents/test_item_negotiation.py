@@ -2,6 +2,7 @@
 
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,16 @@ def test_each_opponent_demands_as_its_description_says(opponent, first, after_1_
     """By hand, with 2 books worth 3 each, 3 worthless hats and 4 balls worth 1 each."""
     assert demand(opponent) == first
     assert demand(opponent, (1, 3, 1)) == after_1_3_1
+
+
+def test_hardball_leaves_more_than_half_of_the_table_to_who_lets_it_have_its_way():
+    """One unit of each item, over all deals; so it is no exploiter."""
+    left = [
+        fmean(worth(values, (1, 1, 1)) for values in values_for(table))
+        for table in possible_tables()
+    ]
+    assert demand(HARDBALL) == tuple(count - 1 for count in TABLE)
+    assert 5.5 < fmean(left) < 6
 
 
 def test_two_trainers_look_like_the_exploiters_until_the_last_round_and_then_are_fair():
