@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.records import RESULTS, GameId, RecordError, Setting
 from sepo_envs.catalogue import domain
-from sepo_trainer.config import ConfigError, RunConfig, override, read_toml
+from sepo_trainer.config import ConfigError, RunConfig, resolve
 
 RUNS = Path("runs/benchmarks")
 NOT_SETTINGS = ("seed", "name", "runs")
@@ -122,7 +122,7 @@ def parse(
 
 def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig:
     """The run's settings: defaults, then ``file``, then ``overrides`` such as ``--a.b value``."""
-    config = override(read_toml(file) if file else RunConfig(), overrides)
+    config = resolve(file, overrides)
     chosen = [key for key in changed(config, keep=NOT_SETTINGS) if key in NOT_SETTINGS]
     if chosen:
         raise BenchmarkError(

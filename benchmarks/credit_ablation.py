@@ -2,6 +2,8 @@
 
 ``python -m benchmarks.credit_ablation --seeds 5`` trains every arm from the same warm start of each
 seed, with equal settings and draws, and compares them in pairs. It can be stopped and run again.
+``--game.name split_negotiation`` does so on another game. Policies that cannot be read out are
+compared by J, as they play, and by how far they have come from the warm start to the best J.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from benchmarks.command_line import (
     record_name,
 )
 from benchmarks.progress import watched
-from benchmarks.records import Measure, Record, difference, measure, save
+from benchmarks.records import Measure, Record, difference, load, measure, save
 from benchmarks.time_to_equilibrium import LAST_FOULS, POINTS, inexact
 from benchmarks.training_runs import Job, Study, lines, run_all, seeded, study
 from sepo_trainer.config import ObjectiveConfig, RunConfig
@@ -37,13 +39,19 @@ from sepo_trainer.config import ObjectiveConfig, RunConfig
 BENCHMARK = "credit_ablation"
 ARMS: tuple[str, ...] = get_args(ObjectiveConfig.model_fields["penalty_credit"].annotation)
 BASE = "credited"
+WARM = "warm start"
+WAY = "share of the way to J*"
 QUANTITIES = {
     "exploitability": POINTS,
     "objective": "J, scaled points",
     "u": POINTS,
     "e": POINTS,
+    "c": "collusion, as the domain measures it",
+    "x": "externality, as the domain measures it",
+    "held-out payoff": POINTS,
 }
-"""Of the final policy, exactly, as `result.json` has them."""
+"""Of the final policy, those that `result.json` has: exactly if exploitability is one of them, else
+by play."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -98,7 +106,8 @@ def main(arguments: Sequence[str]) -> None:
     options += ["--advantage", given.advantage] if given.advantage else []
     record = summarize(
         {arm: [trainings[arm, seed] for seed in seeds] for arm in arms},
-        [*warm.values(), *jobs] if _warms(config) else jobs,
+        [warm[seed] for seed in seeds] if _warms(config) else [],
+        best=best_objective(config, given.results),
         config=config,
         seeds=seeds,
         name=given.name,
@@ -112,15 +121,18 @@ def main(arguments: Sequence[str]) -> None:
     for note in record.notes[2:]:
         console.print(note)
     for arm in arms:
-        final = record.measures[arm]["exploitability"]
-        console.print(f"{arm:>14}  final exploitability {final.mean:.4f}, worst {final.high:.4f}")
+        name = headline(record)
+        final = record.measures[arm][name]
+        values = ", ".join(f"{value:.4f}" for value in final.values)
+        console.print(f"{arm:>14}  final {name} {final.mean:.4f} ({values})")
     console.print(f"Written to {path}; now: python -m benchmarks.readme")
 
 
 def summarize(
     finished: dict[str, list[Job]],
-    processes: Sequence[Job],
+    warm: Sequence[Job],
     *,
+    best: float | None,
     config: RunConfig,
     seeds: tuple[int, ...],
     name: str,
@@ -130,14 +142,28 @@ def summarize(
     """The record of the ``finished`` trainings, by arm and in the order of the seeds.
 
     Args:
-        processes: all that were run for it.
+        warm: their warm starts, in the same order.
+        best: J*, if it is known under these weights.
     """
+    processes = [*warm, *(job for jobs in finished.values() for job in jobs)]
     measures = {arm: _quantities([job.folder for job in jobs]) for arm, jobs in finished.items()}
-    for arm in [arm for arm in finished if arm != BASE]:
+    if warm:
+        measures[WARM] = _results([job.folder for job in warm])
+    for arm in [arm for arm in (*finished, WARM) if arm != BASE and arm in measures]:
         measures[f"{BASE} - {arm}"] = {
             quantity: difference(measures[BASE][quantity], measures[arm][quantity])
             for quantity in QUANTITIES
+            if quantity in measures[BASE] and quantity in measures[arm]
         }
+    if warm and best is not None:
+        for arm in finished:
+            start, end = (measures[name]["objective"].values for name in (WARM, arm))
+            ways = [
+                (after - before) / (best - before)
+                for before, after in zip(start, end, strict=True)
+                if before is not None and after is not None
+            ]
+            measures[arm][WAY] = measure(ways, "share")
     walls = [job.cost.wall_seconds for job in processes]
     peaks = [job.cost.peak_memory_mib for job in processes]
     notes = [
@@ -149,14 +175,18 @@ def summarize(
         {
             f"{arm} seed {seed}": share
             for arm in finished
+            if "uncovered" in measures[arm]
             for seed, share in zip(seeds, measures[arm]["uncovered"].values, strict=True)
             if share is not None
         }
     )
+    exact = "exploitability" in measures[BASE]
     return Record(
         benchmark=BENCHMARK,
         name=name,
-        summary="Final exact exploitability, J, u and e when the penalties are charged elsewhere.",
+        summary="Final exact exploitability, J, u and e when the penalties are charged elsewhere."
+        if exact
+        else "Final J and its parts, by play, when the penalties are charged elsewhere.",
         notes=tuple(notes),
         game=game_id(config),
         settings=changed(config),
@@ -173,20 +203,52 @@ def summarize(
     )
 
 
-def _quantities(folders: Sequence[Path]) -> dict[str, Measure]:
-    """One measure per quantity over the runs in ``folders``."""
-    results: list[dict[str, Any]] = [
-        json.loads((folder / "result.json").read_text()) for folder in folders
-    ]
-    starts = [lines(folder / "metrics.jsonl")[0] for folder in folders]
-    ends = [lines(folder / "metrics.jsonl")[-LAST_FOULS:] for folder in folders]
-    found = {
+def headline(record: Record) -> str:
+    """The quantity that the arms are compared by."""
+    return "exploitability" if "exploitability" in record.measures[BASE] else "objective"
+
+
+def best_objective(config: RunConfig, results: Path) -> float | None:
+    """J* of the game by the record of `benchmarks.optimum`, if weights and rules are its own."""
+    path = results / "optimum" / f"{config.game.name}.json"
+    weighed = {"scale", "exploitability", "collusion", "externality"}
+    own = config.objective.model_dump(include=weighed, exclude_none=True)
+    if own or config.game.options or not path.is_file():
+        return None
+    found = load(path).measures
+    [best] = [group["J*"].low for group in found.values() if "J*" in group]
+    return best
+
+
+def _results(folders: Sequence[Path]) -> dict[str, Measure]:
+    """The final policies in ``folders``."""
+    results = [_result(folder) for folder in folders]
+    return {
         quantity: measure([result[quantity] for result in results], unit)
         for quantity, unit in QUANTITIES.items()
+        if all(quantity in result for result in results)
     }
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    pools = {line["pool"]: line for line in result.get("scorecard", {}).get("pools", [])}
+    held = {"held-out payoff": pools["heldout"]["payoff"]["value"]} if "heldout" in pools else {}
+    return result | held
+
+
+def _quantities(folders: Sequence[Path]) -> dict[str, Measure]:
+    """One measure per quantity over the runs in ``folders``."""
+    results = [_result(folder) for folder in folders]
+    starts = [lines(folder / "metrics.jsonl")[0] for folder in folders]
+    ends = [lines(folder / "metrics.jsonl")[-LAST_FOULS:] for folder in folders]
+    found = _results(folders)
+    if "exploitability" in found:
+        found |= {
+            "start exploitability": measure([start["exploitability"] for start in starts], POINTS),
+            "uncovered": measure([result["uncovered"] for result in results], "probability"),
+        }
     return found | {
-        "start exploitability": measure([start["exploitability"] for start in starts], POINTS),
-        "uncovered": measure([result["uncovered"] for result in results], "probability"),
         f"foul rate of the last {LAST_FOULS} iterations": measure(
             [fmean(line["foul_rate"] for line in end) for end in ends], "fouls per decision"
         ),

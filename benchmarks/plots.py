@@ -61,27 +61,32 @@ def exploitability_curves(record: Record, path: Path) -> None:
 
 
 def arms(record: Record, order: Sequence[str], path: Path) -> None:
-    """Each arm's final exploitability: a dot per seed, seeds joined, mean and interval beside."""
+    """Each arm's final exploitability, or J where that is not known: a dot per seed, seeds joined,
+    mean and interval beside."""
 
     def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        shown = [record.measures[arm]["exploitability"] for arm in order]
+        exact = "exploitability" in record.measures[order[0]]
+        quantity = "exploitability" if exact else "objective"
+        shown = [record.measures[arm][quantity] for arm in order]
         places = np.arange(len(order))
-        for row in np.array([_drawable(_numbers(measure)) for measure in shown]).T:
+        least = LEAST if exact else -np.inf
+        for row in np.maximum([_numbers(measure) for measure in shown], least).T:
             axes.plot(places, row, color=MUTED, linewidth=0.6, alpha=0.6, zorder=1)
             axes.scatter(places, row, color=SERIES[0], s=24, zorder=3)
         for place, measure in zip(places.tolist(), shown, strict=True):
             beside = place + 0.13
-            axes.plot(beside, max(measure.mean or 0.0, LEAST), "_", color=INK, markersize=13)
+            axes.plot(beside, max(measure.mean or 0.0, least), "_", color=INK, markersize=13)
             if measure.interval is not None:
                 low, high = measure.interval.low, measure.interval.high
-                axes.vlines(beside, max(low, LEAST), max(high, LEAST), color=INK, linewidth=1.5)
-        _logarithmic(axes)
+                axes.vlines(beside, max(low, least), max(high, least), color=INK, linewidth=1.5)
+        if exact:
+            _logarithmic(axes)
         axes.set_xticks(places, order)
         axes.xaxis.grid(False)
         axes.margins(x=0.12)
-        axes.set_ylabel("final exploitability, points per hand")
+        axes.set_ylabel("final exploitability, points per hand" if exact else "final J, by play")
         axes.set_title(f"{_title(record)}: a dot per seed; mean and 95 % interval beside")
         return figure
 

@@ -109,6 +109,58 @@ def _time_to_equilibrium(records: Sequence[Record]) -> str:
 
 
 def _credit_ablation(records: Sequence[Record]) -> str:
+    exact = [r for r in records if "exploitability" in r.measures["credited"]]
+    played = [r for r in records if r not in exact]
+    tables = [_ablation_read(exact)] if exact else []
+    tables += [_ablation_played(played)] if played else []
+    return "\n\n".join(tables)
+
+
+def _ablation_played(records: Sequence[Record]) -> str:
+    head = (
+        *(
+            "record",
+            "arm",
+            "seeds",
+            "final J, mean [95 %]",
+            "worst",
+            "way to J*",
+            "u",
+            "e",
+            "c",
+            "x",
+        ),
+        *("held out", "credited less this arm, J [95 %]"),
+    )
+    rows = []
+    for record in records:
+        for arm, found in record.measures.items():
+            if " - " in arm:
+                continue
+            paired = record.measures.get(f"credited - {arm}")
+            way = found.get("share of the way to J*")
+            rows.append(
+                (
+                    _link(record),
+                    arm,
+                    str(len(record.seeds)),
+                    _with_interval(found["objective"], "{:+.3f}"),
+                    _number(found["objective"].low, "{:+.3f}"),
+                    _number(way.mean, "{:.0%}") if way else DASH,
+                    *(_number(found[name].mean, "{:.3f}") for name in ("u", "e", "c", "x")),
+                    _number(found["held-out payoff"].mean, "{:.3f}"),
+                    _with_interval(paired["objective"], "{:+.3f}") if paired else DASH,
+                )
+            )
+    legend = (
+        "Of the final policies on fresh deals, by play; means over seeds. The way to J* leads from "
+        "the warm start to the best J of any policy. The last column is paired by seed: above 0, "
+        "credited is worth more."
+    )
+    return f"{_table(head, rows)}\n\n{legend}"
+
+
+def _ablation_read(records: Sequence[Record]) -> str:
     head = (
         *("record", "arm", "seeds", "final exploitability, mean [95 %]", "worst", "J", "u", "e"),
         "credited less this arm, exploitability [95 %]",

@@ -33,11 +33,11 @@ from benchmarks.command_line import (
 )
 from benchmarks.progress import watched
 from benchmarks.records import GameId, Measure, Record, measure, save
+from benchmarks.sampler_speed import Timed, distinct_prompts, peer_generate, sample, tree_of
 from benchmarks.training_runs import run_all, study
 from sepo_trainer.config import RunConfig
 
 if TYPE_CHECKING:
-    from sepo_trainer.records import Ids
     from sepo_trainer.run import Run
 
 BENCHMARK = "speed"
@@ -46,14 +46,6 @@ REPLICATES = 16
 GAMES = 192
 """Of the small step: 6 deals, 2 seats, 2 opponents, 8 replicates."""
 PARTS = ("read", "play", "learn")
-
-
-class Timed(NamedTuple):
-    """One batch of replies: what was written and how long it took."""
-
-    seconds: float
-    tokens: int
-    """New ones, up to and including each reply's end token."""
 
 
 class Subject(NamedTuple):
@@ -203,12 +195,8 @@ def step(settings: RunConfig, subject: Subject, weights: str, steps: int) -> Rec
 def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> Record:
     """The action table and the exploitability of one model, again and again."""
     run = _assembled(settings)
-    tree, reader = run.stage.tree, run.reader
-    if tree is None or reader is None:
-        raise BenchmarkError(
-            f"{settings.game.name} is too large to be read out, so nothing is scored exactly. "
-            "Leave --game.name out: Kuhn poker is read out."
-        )
+    tree, reader = tree_of(run), run.reader
+    assert reader is not None, "what has a tree is read"
 
     def score() -> tuple[float, float]:
         clock = [perf_counter()]
@@ -246,74 +234,6 @@ def environments(subject: Subject, pairs: int) -> Record:
     summary = "Steps per second of environments, in turn with those of others."
     record = _record(subject, summary, speeds.notes(), speeds.measured(pairs))
     return record.model_copy(update={"game": GameId(id=speeds.GAMES, version=0)})
-
-
-def distinct_prompts(run: Run) -> list[Ids]:
-    """What the policy is asked in each situation of the game."""
-    from sepo_envs.protocol import Talk
-
-    stage, tree, found = run.stage, run.stage.tree, []
-    if tree is None:
-        raise BenchmarkError(
-            f"{stage.domain.name} has too many situations to ask for all of them. "
-            "Leave --game.name out: Kuhn poker has twelve."
-        )
-    for situation in tree.situations:
-        talk = Talk(stage.words, tree.seat(situation), "fresh")
-        found.append(run.renderer.prompt(talk.hear(tree.example(situation)).messages))
-    return found
-
-
-def sample(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
-    """One batch of our sampler; ``number`` is the draw."""
-    from sepo_trainer.records import Request
-    from sepo_trainer.seeding import seed
-
-    requests = [
-        Request(prompt, seed(run.config.seed, "sample", iteration=number, replicate=place))
-        for place, prompt in enumerate(prompts)
-    ]
-    started = perf_counter()
-    replies = run.sampler.generate(requests)
-    return Timed(perf_counter() - started, sum(len(reply.output_ids) for reply in replies))
-
-
-def peer_generate(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
-    """One batch of ``model.generate``, padded on the left, sampling as ours does."""
-    import torch
-
-    from sepo_trainer.seeding import seed
-
-    end, pad = run.renderer.end_id, run.pad_id
-    longest = max(map(len, prompts))
-    ids = torch.tensor([(pad,) * (longest - len(p)) + tuple(p) for p in prompts])
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
-    model: Any = run.language.model
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
-        torch.manual_seed(seed(run.config.seed, "sample", iteration=number))
-        started = perf_counter()
-        out = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            do_sample=True,
-            temperature=run.config.rollout.temperature,
-            top_k=0,
-            top_p=1.0,
-            max_new_tokens=run.config.rollout.max_new_tokens,
-            eos_token_id=end,
-            pad_token_id=pad,
-        )
-        seconds = perf_counter() - started
-    return Timed(seconds, sum(new_tokens(row, end) for row in out[:, longest:].tolist()))
-
-
-def new_tokens(row: Sequence[int], end: int) -> int:
-    """How many of ``row`` were written: all up to the first end token, that one included.
-
-    >>> new_tokens([5, 6, 2, 0, 0], end=2), new_tokens([5, 6], end=2)
-    (3, 2)
-    """
-    return row.index(end) + 1 if end in row else len(row)
 
 
 def _assembled(settings: RunConfig) -> Run:

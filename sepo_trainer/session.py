@@ -111,22 +111,28 @@ def reopen(path: Path) -> tuple[RunFolder, Run]:
 
 
 def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
-    """Stage one alone: write the warm-started model to ``to`` in Hugging Face format."""
+    """Stage one alone: write the warm-started model to ``to`` in Hugging Face format, and beside it
+    what the policy is worth."""
+    started = perf_counter()
     run = put_together(config)
     _check_room_for_a_model(to)
     with _bar(console, "warm start", config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
-    console.print(f"{describe(final_scores(run)[1])}\nThe model is in {to}.")
+    table, scores, card = final_scores(run)
+    result = result_record(config, table, scores, run.stage, perf_counter() - started, card)
+    write_whole(to / "result.json", json.dumps(result, indent=1))
+    console.print(f"{describe(scores)}\nThe model is in {to}.")
 
 
 MODEL_FILES = frozenset(
     (
         *("config.json", "generation_config.json", "model.safetensors"),
         *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+        "result.json",
     )
 )
-"""What `save_model` writes, and so may write again."""
+"""What the warm start writes, and so may write again."""
 
 
 def _check_room_for_a_model(to: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import speed
+from benchmarks import sampler_speed, speed
 from benchmarks.command_line import settings
 from benchmarks.records import load_all
 
@@ -17,9 +17,12 @@ TINY = [
 def test_both_samplers_write_the_same_when_nothing_is_left_to_chance():
     """Near temperature 0 both take the likeliest tokens, to the same end."""
     run = speed._assembled(settings([*TINY, "--rollout.temperature", "1e-4"]))
-    prompts = speed.distinct_prompts(run)
+    prompts = sampler_speed.distinct_prompts(run)
     assert len(set(prompts)) == 12
-    ours, theirs = speed.sample(run, prompts, 0), speed.peer_generate(run, prompts, 0)
+    ours, theirs = (
+        sampler_speed.sample(run, prompts, 0),
+        sampler_speed.peer_generate(run, prompts, 0),
+    )
     assert ours.tokens == theirs.tokens <= 12 * 5
     assert min(ours.seconds, theirs.seconds) > 0
 
