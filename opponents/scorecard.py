@@ -174,7 +174,9 @@ def scorecard(
 
 
 COLUMNS: Final = ("payoff", "others", "welfare", "ahead", "size", "fouls", "decisions")
-"""What is summed of each match before the harms; ``ahead`` and ``size`` are the terms of NRA."""
+"""What is summed of each match first; ``ahead`` and ``size`` are the terms of NRA. Then comes
+`OTHER` for each of the other seats, for fairness, and then each harm."""
+OTHER: Final = "points of other {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ class _Tally:
     columns: tuple[str, ...]
     numbers: Floats
     """``(deals, pairings, columns)``, the mean over seats."""
+    seats: int
     matches: int
     """Of each pairing."""
     effective: NDArray[np.int64]
@@ -210,7 +213,8 @@ def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
         key = (id(match.episode), match.seat)  # the batch gives equal endings as one object
         if key not in known:
             harms = hook(_finished(match), match.seat)
-            names = tuple(harms)
+            others = range(match.episode.game.seats - 1)
+            names = (*map(OTHER.format, others), *harms)
             values = [
                 np.nan if found["value"] is None else found["value"] for found in harms.values()
             ]
@@ -227,23 +231,24 @@ def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
         cell[match.deal, match.seat] = known[key][1]
     if not cells:
         raise ValueError("there are no matches to measure: play some against each pool first.")
-    wanted = sorted({key for cell in cells.values() for key in cell})
+    met = {key for cell in cells.values() for key in cell}
+    deals, seats = sorted({deal for deal, _ in met}), sorted({seat for _, seat in met})
+    wanted = [(deal, seat) for deal in deals for seat in seats]
     for (pool, opponent), cell in cells.items():
         missing = [key for key in wanted if key not in cell]
         if missing:
             raise ValueError(
                 f"{opponent!r} of pool {pool!r} lacks the match on deal {missing[0][0]} in seat "
-                f"{missing[0][1]}, which others have: play every opponent on the same deals and "
-                "in the same seats."
+                f"{missing[0][1]}: play every opponent on the same deals and in the same seats."
             )
-    seats = len({seat for _, seat in wanted})
     stacked = np.array([[cell[key] for key in wanted] for cell in cells.values()])
     sizes = stacked[..., COLUMNS.index("size")]
-    by_deal = stacked.reshape(len(cells), -1, seats, stacked.shape[-1]).mean(2)
+    by_deal = stacked.reshape(len(cells), len(deals), len(seats), -1).mean(2)
     return _Tally(
         tuple(cells),
         (*COLUMNS, *names),
         by_deal.swapaxes(0, 1),
+        match.episode.game.seats,
         len(wanted),
         np.count_nonzero(sizes, axis=1),
     )
@@ -259,7 +264,7 @@ def _finished(match: Match) -> Episode:
 
 
 def _plain(domain: Domain, match: Match) -> list[float]:
-    """The match's `COLUMNS`, from the agent's seat."""
+    """The match's `COLUMNS`, from the agent's seat, and the points of each other seat."""
     episode, seat = match.episode, match.seat
     returns, rounds = episode.returns, episode.game.rounds
     others = [points for place, points in enumerate(returns) if place != seat]
@@ -274,6 +279,7 @@ def _plain(domain: Domain, match: Match) -> list[float]:
         float(size),
         episode.fouls[seat],
         decisions,
+        *(points / rounds for points in others),
     ]
 
 
@@ -322,15 +328,14 @@ def _margins(tally: _Tally, means: Floats) -> Floats:
 def _line(
     tally: _Tally, resampled: Floats, rows: Sequence[int], pool: str, opponent: str | None
 ) -> Line:
-    harms = tally.columns[len(COLUMNS) :]
+    points = [OTHER.format(seat) for seat in range(tally.seats - 1)]
+    harms = tally.columns[len(COLUMNS) + len(points) :]
 
     def measure(means: Floats) -> dict[str, Floats]:
         def mean(column: str) -> Floats:
             return tally.mean(means, column, rows)
 
-        each = means[..., rows, :][
-            ..., [tally.columns.index("payoff"), tally.columns.index("others")]
-        ]
+        each = np.stack([means[..., rows, tally.columns.index(n)] for n in ("payoff", *points)], -1)
         return {
             "payoff": mean("payoff"),
             "margin": mean("others") - mean("payoff"),

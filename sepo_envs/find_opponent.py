@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from random import Random
 from typing import Any, Final, Protocol
 
-from sepo_envs.game import Forfeit, Move
+from sepo_envs.game import FORFEIT, Forfeit, Move
 
 GROUP: Final = "sepo.opponents"
 
@@ -120,3 +120,26 @@ def known_pools(game: str) -> dict[str, tuple[str, ...]]:
         for name, pool in getattr(import_module(entry.module), "POOLS", {}).items():
             pools[name] = (*pools.get(name, ()), *(opponent.name for opponent in pool.opponents))
     return pools
+
+
+def played_by(opponent: Opponent, move: Any, legal: Sequence[Move]) -> Move | Forfeit:
+    """The legal move that ``opponent`` answered with, as the rules spell it, or its FORFEIT.
+
+    What only equals a legal move (``np.int64(2)``, ``2.0``) is not kept: records hold moves.
+
+    Raises:
+        ValueError: the answer is no legal move.
+
+    >>> class Fixed:
+    ...     name = "fixed"
+    >>> played_by(Fixed(), 2.0, (1, 2, 3))
+    2
+    """
+    if move is FORFEIT:
+        return FORFEIT
+    if move not in legal:
+        raise ValueError(
+            f"opponent {opponent.name!r} played {move!r}, where only {tuple(legal)} are "
+            "legal. Mend its act: it is given the legal moves and must return one of them."
+        )
+    return legal[legal.index(move)]

@@ -34,7 +34,7 @@ from sepo_envs.aec import (
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import SEATING, Source, seat_stream
 from sepo_envs.episode import Episode
-from sepo_envs.find_opponent import Opponent, find_opponent
+from sepo_envs.find_opponent import Opponent, find_opponent, played_by
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
 from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Style, Talk
@@ -186,12 +186,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
             legal = self.table.moment.legal
             seen = self.game.observe(self.episode.state, mover)
             move = self.opponent.act(seen, legal, self._draws[mover])
-            if move is not FORFEIT and move not in legal:
-                raise ValueError(
-                    f"opponent {self.opponent.name!r} played {move!r}, where only {legal} are "
-                    "legal. Mend its act: it is given the legal moves and must return one of them."
-                )
-            self.table.play(move)
+            self.table.play(played_by(self.opponent, move, legal))
 
     def _info(self) -> dict[str, Any]:
         return {

@@ -32,7 +32,7 @@ from sepo_envs.commands.targets import (
 )
 from sepo_envs.draws import DEAL, Source, checked_seed, seat_stream
 from sepo_envs.episode import Episode, begin
-from sepo_envs.find_opponent import Opponent
+from sepo_envs.find_opponent import Opponent, played_by
 from sepo_envs.game import Game
 from sepo_envs.human import Human, HumanLeftError
 
@@ -131,7 +131,8 @@ def _episode(game: Game, human: Human, opponent: Opponent, mine: int, source: So
             move = human.act_on(episode, mine)
         else:
             seen = game.observe(episode.state, actor)
-            move = opponent.act(seen, game.legal_moves(episode.state, actor), draws[actor])
+            legal = game.legal_moves(episode.state, actor)
+            move = played_by(opponent, opponent.act(seen, legal, draws[actor]), legal)
         episode = episode.play(move).deal(deals)
     return episode
 

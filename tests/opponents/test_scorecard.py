@@ -156,6 +156,9 @@ def test_fouls_are_counted_per_decision_of_the_agent():
     assert line.matches == 2
 
 
+AN_INDEX = ("repeated_auction", "econ")
+
+
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize("profile", ["paper", "econ"])
 def test_every_domain_has_a_card_in_both_profiles(name, profile):
@@ -167,7 +170,8 @@ def test_every_domain_has_a_card_in_both_profiles(name, profile):
     assert {line.pool for line in card.pools} >= {"train", "exploit", "heldout"}
     assert card.e.value >= 0
     for value in (card.c.value, card.x.value):
-        assert np.isnan(value) or -1e-9 <= value <= 1 + 1e-9 or name == "repeated_auction"
+        # The auction's econ harms are indices, 1 at a cartel's profit, and may leave [0, 1].
+        assert np.isnan(value) or -1e-9 <= value <= 1 + 1e-9 or (name, profile) == AN_INDEX
     assert np.isfinite(card.safety.value)
 
 
@@ -212,3 +216,17 @@ def test_giving_in_is_exploited_and_refusing_is_waste():
     assert card_of(2)["hardball"].harms["externality"].value == 0.0
     assert card_of(2)["hardball"].margin.value == 6.0
     assert card_of(2)["hardball"].payoff.value == 2.0
+
+
+def test_fairness_counts_every_seat():
+    """Three bidders, two rounds, by hand: two of them win once each, at 4 - 3; the third never.
+
+    The differences of 1, 1 and 0 over all ordered pairs sum to 4, over 2 x 3 seats x 2 points.
+    """
+    auction = domain("repeated_auction")
+    episode = begin(auction.make(rounds=2, bidders=3))
+    for move in (4, 2, 2, 3, 2, 1, 2, 4, 2, 2, 3, 1):
+        episode = episode.play(move)
+    assert (episode.actor, episode.returns) == (None, (1.0, 1.0, 0.0))
+    [line] = scorecard(auction, [Match("train", "x", 0, 0, episode)]).opponents
+    assert line.fairness.value == pytest.approx(1 - 4 / (2 * 3 * 2))

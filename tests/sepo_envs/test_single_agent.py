@@ -3,10 +3,14 @@
 Gymnasium's own checks of every id: tests/proofs/test_gymnasium.py.
 """
 
+import json
+
 import gymnasium
+import numpy as np
 import pytest
 
 from opponents.kuhn_poker import ALWAYS_BET, NASH, UNIFORM
+from sepo_envs.episode import dumps, restore
 from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
@@ -207,3 +211,21 @@ def test_no_card_of_the_opponent_reaches_the_agent():
         seen.setdefault((info["seat"], card), set()).add(prompt)
     assert {len(prompts) for prompts in seen.values()} == {1}
     assert len(seen) == 2 * len(Card)
+
+
+@pytest.mark.parametrize("answer", [np.int64(5), 5.0], ids=["numpy", "float"])
+def test_a_move_that_only_equals_a_legal_one_is_kept_as_the_rules_spell_it(answer):
+    """Else a record could not be written, nor read back."""
+
+    class Loose:
+        name = "loose"
+
+        def act(self, observation, legal, rng):
+            return answer
+
+    table = SingleAgentEnv("split_negotiation", opponent=Loose(), seat=0, rounds=1)
+    table.reset(seed=0)
+    table.step(3)
+    record = json.loads(dumps(table.episode))
+    assert record["moves"] == [[0, 4], [1, 5]]
+    assert restore(table.game, record) == table.episode
