@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -25,7 +26,7 @@ from sepo_envs.game import Game, Move
 from sepo_envs.protocol import Talk
 from sepo_envs.registration import gymnasium_ids, pettingzoo_ids
 
-__all__ = ["CATALOGUE", "import_table", "overview", "page", "picture", "picture_uri", "uri"]
+__all__ = ["documented", "import_table", "overview", "page", "picture", "picture_uri", "uri"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,26 @@ SECTION = re.compile(r"\n(?=## )")
 OPPONENTS = Path(__file__).parent / "opponents.md"
 
 
+def documented() -> list[str]:
+    """The games that have a module of their own, such as ``kuhn_poker_v0``: its docstring is their
+    page. Without one a game can be played all the same."""
+    return [n for n, entry in CATALOGUE.items() if find_spec(f"sepo_envs.{n}_v{entry.version}")]
+
+
 def uri(name: str) -> str:
     return f"environments/{name}.md"
 
 
 def picture_uri(name: str) -> str:
     return f"environments/{name}.png"
+
+
+def scene_of(name: str) -> Scene:
+    """The match that was picked to show the game or, of a new game, the first two opponents'."""
+    if name in SCENES:
+        return SCENES[name]
+    first, second, *_ = [*_opponents(name)] * 2
+    return Scene((first, second), seed=0)
 
 
 def page(name: str) -> str:
@@ -116,7 +131,7 @@ def import_table(name: str) -> str:
 
 def text_example(name: str) -> str:
     """What player_0 reads and replies in a short match, and how it ends; played, not written."""
-    scene, entry = SCENES[name], domain(name)
+    scene, entry = scene_of(name), domain(name)
     game = entry.make(**scene.short)
     words = entry.words(game)
     talk, lines = Talk(words, seat=0), []
@@ -189,7 +204,7 @@ def picture(name: str) -> bytes:
 
     entry, file = domain(name), BytesIO()
     game = entry.make()
-    _, end = _match(name, game, SCENES[name])
+    _, end = _match(name, game, scene_of(name))
     Image.fromarray(entry.draw(game, end.state).pixels()).save(file, "png", optimize=True)
     return file.getvalue()
 
@@ -197,7 +212,8 @@ def picture(name: str) -> bytes:
 def overview() -> str:
     """The page that leads to all the others."""
     cards = []
-    for name, entry in CATALOGUE.items():
+    for name in documented():
+        entry = domain(name)
         docstring = import_module(f"sepo_envs.{name}_v{entry.version}").__doc__ or ""
         title = docstring.strip().partition("\n")[0].lstrip("# ")
         moves = "moves at once" if entry.simultaneous else "moves in turns"

@@ -27,7 +27,7 @@ FOLDER = re.compile(r"\[([^\]]*)\]\((?!https?:)[\w/]+\)")
 def on_config(config: MkDocsConfig) -> None:
     """Fill the parts of the navigation that follow from the code."""
     made: dict[str, list[Any]] = {
-        "Environments": [environment_page.uri(name) for name in environment_page.CATALOGUE],
+        "Environments": [environment_page.uri(name) for name in environment_page.documented()],
         "Decisions": ["decisions/index.md", *map(_uri, _decisions())],
         "API reference": [_shelf(package) for package in PACKAGES],
     }
@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 def made() -> Iterator[tuple[str, str | bytes]]:
     """Every page and picture that is made, as (its place in the site's sources, what it holds)."""
     yield "environments/index.md", environment_page.overview()
-    for name in environment_page.CATALOGUE:
+    for name in environment_page.documented():
         yield environment_page.uri(name), environment_page.page(name)
         yield environment_page.picture_uri(name), environment_page.picture(name)
     for module in modules():

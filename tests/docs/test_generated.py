@@ -2,11 +2,14 @@
 
 import doctest
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import griffe
 import pytest
+
+from sepo_envs.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("docstrings", "environment_page", "generate")
@@ -49,3 +52,16 @@ def test_every_public_module_has_a_page_and_stands_after_its_package(load):
     assert modules.index("sepo_envs.games") < modules.index("sepo_envs.games.kuhn_poker.rules")
     assert len(modules) == len(set(modules))
     assert not [name for name in modules if "__" in name]
+
+
+def test_a_game_without_a_page_of_its_own_leaves_the_site_as_it_is(load, monkeypatch):
+    """One catalogue entry makes a game playable; its page comes with its ``_v0`` module."""
+    page = load("environment_page")
+    before = page.overview()
+    newcomer = replace(CATALOGUE["kuhn_poker"], name="new_poker", title="NewPoker")
+    monkeypatch.setitem(CATALOGUE, "new_poker", newcomer)
+    assert "new_poker" not in page.documented()
+    assert page.overview() == before
+    assert page.scene_of("kuhn_poker") == page.SCENES["kuhn_poker"]
+    monkeypatch.delitem(page.SCENES, "kuhn_poker")
+    assert page.text_example("kuhn_poker")
