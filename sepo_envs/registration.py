@@ -21,6 +21,7 @@ import gymnasium
 import pettingzoo
 
 from sepo_envs.catalogue import CATALOGUE, Domain
+from sepo_envs.games.options import check_whole
 
 API: TypeAlias = Literal["aec", "parallel", "gymnasium", "vector"]
 
@@ -129,6 +130,13 @@ def make(
     options = domain.preset(preset) | options
     if api not in get_args(API):
         raise ValueError(f"there is no API {api!r}; choose one of {', '.join(get_args(API))}.")
+    if api == "vector":
+        check_whole(
+            "num_envs",
+            options.get("num_envs", 1),
+            least=1,
+            because="there must be at least 1 table",
+        )
     if api in ("gymnasium", "vector"):
         make_it = gymnasium.make if api == "gymnasium" else gymnasium.make_vec
         return make_it(gymnasium_ids(domain)[text], opponent=opponent, **options)

@@ -33,6 +33,7 @@ from sepo_envs.draws import SEATING, checked_seed, keys, offset, uniforms
 from sepo_envs.episode import Episode, begin
 from sepo_envs.find_opponent import Opponent
 from sepo_envs.game import CHANCE
+from sepo_envs.games.options import check_whole
 from sepo_envs.options import refuse_unknown
 from sepo_envs.sights import Bools, Ints, Sights
 from sepo_envs.single_agent import NO_TURN, SingleAgentEnv
@@ -46,6 +47,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
     """``num_envs`` independent `SingleAgentEnv` that move together.
 
     Args:
+        num_envs: how many tables, at least 1.
         opponent: its name, or an opponent with ``probabilities`` (`sepo_envs.choices.Askable`).
         autoreset_mode: a table that is over is reset by the next step, whose action for it does not
             count. Gymnasium's other modes are those of ``vectorization_mode="sync"`` alone.
@@ -54,7 +56,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
 
     Raises:
         TypeError: the opponent cannot be asked for probabilities.
-        ValueError: another autoreset mode, or a render mode, is asked for.
+        ValueError: another autoreset mode, a render mode or no whole number of tables is asked for.
     """
 
     def __init__(
@@ -69,8 +71,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
         **options: Any,
     ) -> None:
         refuse_unknown(domain(game), options, VectorGameEnv, SingleAgentEnv, GameEnv)
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}, but there must be at least 1 table.")
+        check_whole("num_envs", num_envs, least=1, because="there must be at least 1 table")
         sync = 'vectorization_mode="sync"'
         if AutoresetMode(autoreset_mode) is not AutoresetMode.NEXT_STEP:
             raise ValueError(
@@ -194,6 +195,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
         """Begin an episode at each table of ``which`` and lead it to the agent's first turn."""
         if not len(which):
             return
+        self._over[which] = False
         game, draws = self.one.game, keys(self._seed[which], self._number[which])
         drawn = uniforms(draws + np.uint64(offset(SEATING)), 0) * game.seats
         fixed = self.one.fixed_seat

@@ -208,6 +208,18 @@ def test_the_paper_preset_is_the_published_game_and_options_change_it_further():
         ("sepo/KuhnPoker-v0", {}, ValueError, "needs an opponent: opponent='nash', say"),
         ("kuhn_poker", {"handz": 3}, TypeError, "no option 'handz'. Did you mean 'hands'"),
         ("kuhn_poker", NASH | {"seet": 3}, TypeError, "no option 'seet'. Did you mean 'seat'"),
+        (
+            "kuhn_poker",
+            NASH | {"text": True, "num_envs": "3"},
+            ValueError,
+            "num_envs is '3', but there must be at least 1 table.* write an int",
+        ),
+        (
+            "kuhn_poker",
+            NASH | {"num_envs": 1.5},
+            ValueError,
+            r"num_envs is 1\.5, .* an int",
+        ),
         ("kuhn_poker", {"text": True, "stile": 3}, TypeError, "'stile'. Did you mean 'style'"),
         (
             "kuhn_poker",

@@ -156,6 +156,28 @@ def test_tables_go_on_from_a_record_and_reset_one_by_one_as_synchronous_ones():
     assert same(list(session("vector_entry_point")), list(session("sync")))
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["all tables", "some tables"])
+def test_a_table_that_is_reset_after_an_end_is_played_and_not_dealt_again(masked):
+    """One hand of poker is over after one bet or two moves, so at every reset some tables are."""
+
+    def session(mode):
+        made, rng = tables("kuhn_poker", mode, number=6), np.random.default_rng(1)
+        yield made.reset(seed=9)
+        for number in range(12):
+            step = made.step(rng.integers(0, 2, 6))
+            yield step
+            over = step[2] | step[3]
+            if number % 2 and over.any():
+                options = {"reset_mask": over & (np.arange(6) % 2 == 0)} if masked else None
+                if not masked or options["reset_mask"].any():
+                    yield ("reset", over, made.reset(seed=number, options=options))
+        made.close()
+
+    batched, sync = (list(session(mode)) for mode in ("vector_entry_point", "sync"))
+    assert same(batched, sync)
+    assert sum(each[0] == "reset" for each in batched if isinstance(each[0], str)) >= 3
+
+
 def test_a_record_in_which_the_agent_has_no_turn_left_is_refused():
     record = {
         "game": "kuhn_poker",
@@ -246,6 +268,9 @@ class ActsOnly:
         ({"seet": 1}, TypeError, "no option 'seet'. Did you mean 'seat'"),
         ({"seat": 2}, ValueError, "seat is 2, but kuhn_poker has seats 0 to 1"),
         ({"num_envs": 0}, ValueError, "num_envs is 0, but there must be at least 1 table"),
+        ({"num_envs": "3"}, ValueError, "num_envs is '3', but there must .* write an int"),
+        ({"num_envs": 2.0}, ValueError, r"num_envs is 2\.0, but there must .* write an int"),
+        ({"num_envs": True}, ValueError, "num_envs is True, but there must .* write an int"),
     ],
 )
 def test_impossible_tables_are_refused(options, error, text):
