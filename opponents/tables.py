@@ -1,7 +1,7 @@
 """The tables of `opponents.decisions`: each domain's default rules and pools, and how little of a
 match its opponents remember.
 
-`tests/opponents/test_tables.py` holds every ``forget`` against the opponents themselves.
+`tests/opponents/test_decisions.py` holds every ``forget`` against the opponents themselves.
 """
 
 from __future__ import annotations
