@@ -25,16 +25,18 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opponents.opponent import Opponent
+from opponents.opponent import Adaptive, Opponent, Pool
 from sepo_envs import metrics
 from sepo_envs.batch import Board
 from sepo_envs.catalogue import Domain
+from sepo_envs.catalogue import domain as named_domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game, Weights
 from sepo_envs.hooks import HarmsHook
 
 Floats: TypeAlias = NDArray[np.float64]
 
+POOLS: Final = ("train", "exploit", "collusive", "heldout")
 RESAMPLES: Final = 2_000
 LEVEL: Final = 0.95
 
@@ -52,7 +54,8 @@ class Match(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over deals with its 95 % bootstrap interval; NaN where it is not defined."""
+    """A mean over deals with its 95 % bootstrap interval; NaN where it is not defined, and the
+    interval also where there is but one deal."""
 
     value: float
     low: float
@@ -103,8 +106,8 @@ class Scorecard:
 
 def play_pools(
     agent: Opponent,
-    domain: Domain,
-    pools: Mapping[str, Sequence[Opponent]],
+    domain: Domain | str,
+    pools: Mapping[str, Pool | Sequence[Opponent]],
     *,
     game: Game | None = None,
     deals: int = 1_000,
@@ -118,12 +121,23 @@ def play_pools(
         game: the rules, if not the domain's default ones.
         deals: matches per opponent and seat.
         seed: of the deals; match i is episode i of an environment that was reset with it.
+
+    Raises:
+        ValueError: there is no deal to play, or an opponent adapts to a policy it was not given.
     """
-    rules = domain.make() if game is None else game
+    if isinstance(deals, bool) or not isinstance(deals, int) or deals < 1:
+        raise ValueError(f"deals is {deals!r}, but at least 1 is played, and a whole number.")
+    rules = named_domain(domain).make() if game is None else game
     board = Board(rules)
     matches = []
     for pool, members in pools.items():
-        for opponent in members:
+        for opponent in members.opponents if isinstance(members, Pool) else members:
+            if isinstance(opponent, Adaptive):
+                raise ValueError(
+                    f"{opponent.name!r} of pool {pool!r} is worked out against the policy it "
+                    "meets. Put what it plays against yours in its place: "
+                    f"{opponent.name}.against(tree, table), or leave it out."
+                )
             for seat in range(rules.seats):
                 table = [agent if place == seat else opponent for place in range(rules.seats)]
                 played = board.play(table, seeds=[seed] * deals, numbers=range(deals))
@@ -135,7 +149,7 @@ def play_pools(
 
 
 def scorecard(
-    domain: Domain,
+    domain: Domain | str,
     matches: Iterable[Match],
     *,
     profile: str | None = None,
@@ -149,8 +163,10 @@ def scorecard(
         weights: the domain's published ones unless given.
 
     Raises:
-        ValueError: there are no matches, one is not over, or an opponent lacks some deal or seat.
+        ValueError: there are no matches, one is not over, an opponent lacks some deal or seat, or
+            a pool has none of the four names that the measures are defined on.
     """
+    domain = named_domain(domain)
     hook = HarmsHook(domain.harms, profile)
     tally = _tally(domain, matches, hook)
     priced = weights or domain.harms.published
@@ -210,6 +226,11 @@ def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
     known: dict[tuple[int, int], tuple[Episode, Floats]] = {}
     names: tuple[str, ...] = ()
     for match in matches:
+        if match.pool not in POOLS:
+            raise ValueError(
+                f"there is no pool {match.pool!r}; what it measures is told by its name, one of "
+                f"{', '.join(POOLS)}."
+            )
         key = (id(match.episode), match.seat)  # the batch gives equal endings as one object
         if key not in known:
             harms = hook(_finished(match), match.seat)
@@ -298,10 +319,14 @@ def _estimates(
     """Each number that ``measure`` makes of means, with its interval over the resampled ones."""
     values, spread = measure(tally.numbers.mean(0)), measure(resampled)
     tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    return {
-        name: Estimate(float(value), *map(float, np.quantile(spread[name], tails)))
-        for name, value in values.items()
-    }
+
+    def interval(resampled: Floats) -> tuple[float, float]:
+        if len(tally.numbers) < 2:
+            return np.nan, np.nan
+        low, high = np.quantile(resampled, tails)
+        return float(low), float(high)
+
+    return {name: Estimate(float(value), *interval(spread[name])) for name, value in values.items()}
 
 
 def _objective(tally: _Tally, means: Floats, weights: Weights) -> dict[str, Floats]:

@@ -230,3 +230,29 @@ def test_fairness_counts_every_seat():
     assert (episode.actor, episode.returns) == (None, (1.0, 1.0, 0.0))
     [line] = scorecard(auction, [Match("train", "x", 0, 0, episode)]).opponents
     assert line.fairness.value == pytest.approx(1 - 4 / (2 * 3 * 2))
+
+
+def test_a_domain_and_its_pools_may_be_given_as_they_stand():
+    pools = prisoners_dilemma.POOLS
+    by_name = play_pools(prisoners_dilemma.GRIM, "prisoners_dilemma", pools, deals=3)
+    spelt = {name: pool.opponents for name, pool in pools.items()}
+    assert by_name == play_pools(prisoners_dilemma.GRIM, DILEMMA, spelt, deals=3)
+    assert scorecard("prisoners_dilemma", by_name) == scorecard(DILEMMA, by_name)
+
+
+def test_what_cannot_be_measured_is_refused_in_words():
+    grim, pools = prisoners_dilemma.GRIM, {"train": (prisoners_dilemma.TIT_FOR_TAT,)}
+    for deals in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="at least 1 is played, and a whole number"):
+            play_pools(grim, DILEMMA, pools, deals=deals)
+    with pytest.raises(ValueError, match="'best-response' of pool 'exploit' is worked out against"):
+        play_pools(kuhn_poker.NASH, "kuhn_poker", kuhn_poker.POOLS, deals=1)
+    with pytest.raises(ValueError, match=r"no pool 'trian'; .* one of train, exploit, collusive"):
+        scorecard(DILEMMA, play_pools(grim, DILEMMA, {"trian": pools["train"]}, deals=1))
+
+
+def test_one_deal_tells_no_interval():
+    pools = {"train": (prisoners_dilemma.RANDOM,)}
+    card = scorecard(DILEMMA, play_pools(prisoners_dilemma.RANDOM, DILEMMA, pools, deals=1))
+    assert np.isfinite(card.u.value)
+    assert np.isnan([card.u.low, card.u.high]).all()
