@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from open_spiel.python.algorithms import exploitability
 
-from sepo_envs.episode import begin
+from sepo_envs.episode import begin, dumps
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.exact.bridge import OpenSpielGame, tabular_policy
 from sepo_envs.game import CHANCE, FORFEIT
@@ -279,3 +279,9 @@ def test_a_game_that_is_no_dilemma_is_refused_with_the_mend(options, text):
 
 def test_a_move_may_be_named_by_its_word():
     assert played(("cooperate", "defect")).state.played[0].chosen == (Move.COOPERATE, Move.DEFECT)
+
+
+def test_whole_and_decimal_payoffs_are_one_game_to_the_last_byte_of_a_record():
+    whole, decimal = PrisonersDilemma(reward=3, noise=0), PrisonersDilemma(reward=3.0)
+    assert whole == decimal
+    assert dumps(begin(whole)) == dumps(begin(decimal))

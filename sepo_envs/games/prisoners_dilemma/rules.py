@@ -170,8 +170,8 @@ class PrisonersDilemma:
                 "and cooperating must beat taking turns to defect. "
                 "Choose payoffs with T > R > P > S and 2R > T + S."
             )
-        check_number("continuation", self.continuation, because="it is a probability")
-        check_number("noise", self.noise, because="it is a probability")
+        for name in ("continuation", "noise"):
+            check_number(name, getattr(self, name), because="it is a probability")
         if not 0 < self.continuation <= 1:
             raise ValueError(
                 f"continuation is {self.continuation}, but a probability above 0 and up to 1 is "
@@ -182,6 +182,8 @@ class PrisonersDilemma:
                 f"noise is {self.noise}, but a choice can slip with probability 0 to 0.5 only: "
                 "above that it would mean its opposite."
             )
+        for name in ("temptation", "reward", "punishment", "sucker", "continuation", "noise"):
+            object.__setattr__(self, name, float(getattr(self, name)))  # 3 and 3.0 are one game
 
     @property
     def name(self) -> str:
