@@ -24,8 +24,31 @@ class Askable(Protocol):
     ) -> Mapping[Move | Forfeit, float]:
         """Its probabilities in what a seat has seen; a move that is not named has none.
 
-        Under the foul rule a policy may also answer FORFEIT with some probability.
+        Under the foul rule a policy may also answer FORFEIT with some probability, where it is
+        played; the exact solvers know moves only.
         """
+
+
+def fault(row: Mapping[Move | Forfeit, float], legal: Sequence[Move] | None = None) -> str | None:
+    """Why ``row`` is no distribution over ``legal`` and FORFEIT; None if it is one.
+
+    Args:
+        legal: None if that is not known, so that only the numbers are looked at.
+
+    >>> fault({"pass": 1.0, "raise": 0.0}, ("pass", "bet"))
+    >>> fault({"pass": 0.5, "raise": 0.5}, ("pass", "bet"))
+    "it plays 'raise', where only ('pass', 'bet') are legal"
+    """
+    if legal is not None:
+        for move, weight in row.items():
+            if weight != 0 and move is not FORFEIT and move not in legal:
+                return f"it plays {move!r}, where only {tuple(legal)} are legal"
+    total = sum(row.values())
+    if not abs(total - 1) <= ROUNDING:  # so that nan is refused too
+        return f"probabilities {dict(row)} sum to {total:g}, not to 1"
+    if min(row.values()) < 0:
+        return f"a probability is negative in {dict(row)}"
+    return None
 
 
 def checked_row(
@@ -37,16 +60,14 @@ def checked_row(
         ValueError: it is no distribution over the legal moves and FORFEIT.
     """
     answer = policy.probabilities(observation, legal)
-    row = {move: weight for move, weight in answer.items() if weight != 0}
-    wrong = [move for move in row if move is not FORFEIT and move not in legal]
-    fair = all(weight > 0 for weight in row.values()) and abs(sum(row.values()) - 1) <= ROUNDING
-    if wrong or not fair:
+    wrong = fault(answer, legal)
+    if wrong is not None:
         name = getattr(policy, "name", policy)
         raise ValueError(
-            f"policy {name!r} answers {dict(answer)} in {observation!r}, where {tuple(legal)} are "
-            "legal. Mend it: probabilities of legal moves, at least 0, that sum to 1, are wanted."
+            f"policy {name!r} answers {dict(answer)} in {observation!r}: {wrong}. "
+            "Mend it: probabilities of legal moves, at least 0, that sum to 1, are wanted."
         )
-    return row
+    return {move: weight for move, weight in answer.items() if weight != 0}
 
 
 class Weights:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from random import Random
 from typing import Any, Final
 
 from sepo_envs.check.law import Law, Laws, Place, Subject, random_move, walk
+from sepo_envs.choices import fault
 from sepo_envs.game import FORFEIT, Forfeit, Move
-
-CLOSE: Final = 1e-6
-"""How far probabilities may sum from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +69,9 @@ def _distributed(seating: Seating) -> Iterator[str]:
     if not hasattr(seating.opponent, "probabilities"):
         return
     for seen, legal in seating.questions():
-        row = dict(seating.opponent.probabilities(seen, legal))
-        wrong = [move for move, p in row.items() if p > 0 and move not in legal]
-        numbers = list(row.values())
-        if wrong:
-            yield f"it plays {wrong[0]!r} in {seen!r}, where {tuple(legal)!r} are legal"
-        elif not all(isfinite(p) and p >= 0 for p in numbers) or abs(sum(numbers) - 1) > CLOSE:
-            yield f"it answers {row!r} in {seen!r}"
+        wrong = fault(seating.opponent.probabilities(seen, legal), legal)
+        if wrong is not None:
+            yield f"in {seen!r} {wrong}"
 
 
 def _acts(seating: Seating) -> Iterator[str]:

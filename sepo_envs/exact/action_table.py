@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sepo_envs.choices import ROUNDING as ROUNDING
+from sepo_envs.choices import fault
 from sepo_envs.game import Move
 
 
@@ -32,16 +33,9 @@ class ActionTable:
 
     def __post_init__(self) -> None:
         for situation, row in self.rows.items():
-            total = sum(row.values())
-            if not abs(total - 1) <= ROUNDING:  # so that nan is refused too
-                raise ValueError(
-                    f"situation {situation!r}: probabilities {dict(row)} sum to {total:g}, "
-                    "not to 1."
-                )
-            if min(row.values()) < 0:
-                raise ValueError(
-                    f"situation {situation!r}: a probability is negative in {dict(row)}."
-                )
+            wrong = fault(row)
+            if wrong is not None:
+                raise ValueError(f"situation {situation!r}: {wrong}.")
         object.__setattr__(self, "rows", MappingProxyType(dict(self.rows)))
 
     def __getitem__(self, situation: str) -> Mapping[Move, float]:

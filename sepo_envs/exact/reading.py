@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepo_envs.exact.action_table import ROUNDING, ActionTable
-from sepo_envs.game import Move, Observation
-
-if TYPE_CHECKING:
-    from sepo_envs.choices import Askable
+from sepo_envs.choices import ROUNDING, Askable, checked_row
+from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.game import FORFEIT, Move, Observation
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +31,7 @@ class Batched:
     size: int = 4096
 
 
-Policy: TypeAlias = "ActionTable | Askable | Batched"
+Policy: TypeAlias = ActionTable | Askable | Batched
 """Whatever says with which probability it makes each move, in every situation of every seat."""
 
 
@@ -57,7 +55,8 @@ def read(policy: Policy, seen: Sequence[Observation], legal: Sequence[Move]) -> 
     ([[0.857, 0.143]], [0.125])
 
     Raises:
-        ValueError: an answer is no distribution over ``legal``, or a table lacks a situation.
+        ValueError: an answer is no distribution over ``legal``, which leaves FORFEIT out, or a
+            table lacks a situation.
     """
     if isinstance(policy, ActionTable):
         table = policy
@@ -73,23 +72,26 @@ def read(policy: Policy, seen: Sequence[Observation], legal: Sequence[Move]) -> 
         ]
         rows = np.concatenate(answers)
     else:
-        rows = np.array(list(_listed(policy, seen, legal)))
+        rows = np.array([_listed(policy, each, legal) for each in seen])
     total = rows.sum(1) if rows.shape == (len(seen), len(legal)) else np.full(len(seen), np.nan)
-    least = 0.0 if isinstance(policy, Batched) else 1.0
-    fair = (rows >= 0).all() and (total <= 1 + ROUNDING).all() and (total > 0).all()
-    if not (fair and (total >= least - ROUNDING).all()):
+    if not ((rows >= 0).all() and (total <= 1 + ROUNDING).all() and (total > 0).all()):
         raise ValueError(
             f"{policy!r} does not answer with probabilities of the legal moves "
-            f"{tuple(legal)} that are at least 0 and sum to 1, one row for each situation asked "
-            "about. Mend the policy."
+            f"{tuple(legal)} that are at least 0 and sum to at most 1, one row for each situation "
+            "asked about. Mend the policy."
         )
     left = 1 - total
     return Read(rows / total[:, None], np.where(left > ROUNDING, left, 0.0))
 
 
-def _listed(
-    policy: Askable, seen: Sequence[Observation], legal: Sequence[Move]
-) -> Iterator[list[float]]:
-    for each in seen:
-        row = policy.probabilities(each, legal)
-        yield [row.get(move, 0.0) for move in legal]
+def _listed(policy: Askable, seen: Observation, legal: Sequence[Move]) -> list[float]:
+    """What ``policy`` answers, in the order of ``legal``."""
+    row = checked_row(policy, seen, legal)
+    if FORFEIT in row:
+        raise ValueError(
+            f"policy {getattr(policy, 'name', policy)!r} forfeits with probability "
+            f"{row[FORFEIT]:g} in {seen!r}, but a FORFEIT is no move of the exact solvers. "
+            "Let it move instead, or measure it by play, which counts fouls "
+            "(sepo_envs.batch.Board, sepo_envs.exact.lower_bound)."
+        )
+    return [row.get(move, 0.0) for move in legal]

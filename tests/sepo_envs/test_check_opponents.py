@@ -7,6 +7,7 @@ from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.check import check_opponent
 from sepo_envs.check.opponents import OPPONENT_LAWS, name_clashes
 from sepo_envs.find_opponent import known_opponents
+from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Move
 
 KUHN = domain("kuhn_poker")
@@ -57,6 +58,21 @@ def answering(policy, name="odd", citation="this test"):
 
 def test_an_opponent_needs_no_probabilities():
     assert check_opponent(Plain(), KUHN) == []
+
+
+class Careless(Plain):
+    """Forfeits now and then, as the foul rule lets it."""
+
+    def probabilities(self, observation, legal):
+        return {legal[0]: 0.75, FORFEIT: 0.25}
+
+    def act(self, observation, legal, rng):
+        row = self.probabilities(observation, legal)
+        return rng.choices(list(row), list(row.values()))[0]
+
+
+def test_an_opponent_may_forfeit_with_a_probability_as_batched_play_lets_it():
+    assert check_opponent(Careless(), KUHN) == []
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from opponents.prisoners_dilemma import GRADUAL, POOLS, TIT_FOR_TAT
 from opponents.split_negotiation import POOLS as SPLIT_POOLS
+from sepo_envs.batch import Board
 from sepo_envs.exact import ActionTable, Batched, GameTree, RepeatedSolver, solver
 from sepo_envs.exact.induction import pure_equilibria, subgame_perfect
+from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
 from sepo_envs.games.prisoners_dilemma.rules import Luck, Move, PrisonersDilemma
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
@@ -172,6 +174,59 @@ def test_a_policy_that_gives_no_probabilities_is_refused():
             quick.nash_conv(policy)
     with pytest.raises(ValueError, match="nothing about situation '0:CC'"):
         quick.nash_conv(ActionTable({}))
+
+
+class Answering:
+    name = "odd"
+
+    def __init__(self, row):
+        self.row = row
+
+    def probabilities(self, observation, legal):
+        return self.row
+
+
+C, D = Move.COOPERATE, Move.DEFECT
+
+
+@pytest.mark.parametrize("make", [RepeatedSolver, GameTree])
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({C: 1.0, "raise": 0.5}, r"odd.*it plays 'raise', where only .* are legal. Mend it"),
+        ({C: 1.0, "raise": 1e-9}, "it plays 'raise'"),
+        ({C: 0.5}, "sum to 0.5, not to 1. Mend it"),
+        ({C: 1.5, D: -0.5}, "a probability is negative"),
+        ({C: float("nan"), D: 1.0}, "sum to nan"),
+        ({}, "sum to 0, not to 1"),
+        ({C: 0.75, FORFEIT: 0.25}, "'odd' forfeits with probability 0.25 .*no move of the exact"),
+    ],
+)
+def test_what_a_policy_answers_beside_legal_moves_is_refused_rather_than_lost(make, row, reason):
+    solver = make(PrisonersDilemma(rounds=2))
+    for measure in (solver.exploitability, solver.returns, solver.written_out):
+        with pytest.raises(ValueError, match=reason):
+            measure(Answering(row))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{C: 1.0, "raise": 0.5}, {C: 0.5}, {C: 1.5, D: -0.5}, {C: float("nan"), D: 1.0}, {}, {C: 1.0}],
+)
+def test_batched_play_and_the_exact_solvers_refuse_the_same_answers(row):
+    """One validator: FORFEIT alone, which can be played, is no move of the solvers."""
+    game, policy = PrisonersDilemma(rounds=1), Answering(row)
+
+    def refusal(measure):
+        try:
+            measure()
+        except ValueError as error:
+            return str(error)
+        return None
+
+    played = refusal(lambda: Board(game).play((policy, policy), [0]))
+    assert played == refusal(lambda: RepeatedSolver(game).nash_conv(policy))
+    assert (played is None) == (row == {C: 1.0})
 
 
 def test_noise_is_refused_with_what_to_use_instead():
