@@ -11,6 +11,9 @@ from sepo_envs.check.law import Law, Laws, Place, Subject, random_move, walk
 from sepo_envs.choices import fault
 from sepo_envs.game import FORFEIT, Forfeit, Move
 
+DRAWS: Final = 4
+"""Draws at each decision that are held against the probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seating:
@@ -81,6 +84,37 @@ def _acts(seating: Seating) -> Iterator[str]:
             yield f"it acts {move!r} in {seen!r}, where {tuple(legal)!r} are legal"
 
 
+def _spelled(seating: Seating) -> Iterator[str]:
+    for seen, legal in seating.questions():
+        move = seating.opponent.act(seen, legal, Random(0))
+        for meant in legal:
+            if meant == move and _kinds(meant) != _kinds(move):
+                yield f"it acts {move!r} in {seen!r}, where the rules write {meant!r}"
+
+
+def _kinds(move: Move) -> Any:
+    """Of what type it is and, in a tuple, everything in it."""
+    return (type(move), *map(_kinds, move)) if isinstance(move, tuple) else type(move)
+
+
+def _draws(seating: Seating) -> Iterator[str]:
+    if not hasattr(seating.opponent, "probabilities"):
+        return
+    for seen, legal in seating.questions():
+        row = seating.opponent.probabilities(seen, legal)
+        for seed in range(DRAWS):
+            given, expected = Random(seed), Random(seed)
+            acted = seating.opponent.act(seen, legal, given)
+            drawn = expected.choices(list(row), list(row.values()))[0]
+            if acted != drawn:
+                yield (
+                    f"in {seen!r} it acts {acted!r} where a draw of its probabilities, {row!r}, "
+                    f"by an equal generator is {drawn!r}"
+                )
+            elif given.getstate() != expected.getstate():
+                yield f"in {seen!r} it does not draw exactly once from its generator"
+
+
 def _steady(seating: Seating) -> Iterator[str]:
     ask: Any = getattr(seating.opponent, "probabilities", lambda *_: {})
     for seen, legal in seating.questions():
@@ -104,6 +138,19 @@ OPPONENT_LAWS: Final = (
         _acts,
         "an illegal move of the opponent's would be a foul that nobody made.",
         "return one of the legal moves that act is given.",
+    ),
+    Law(
+        "a move is of the type that the rules write it in",
+        _spelled,
+        "a record holds moves, and a 2.0 or a numpy number in it is no move that the rules know.",
+        "return the element of legal itself, such as legal[legal.index(move)].",
+    ),
+    Law(
+        "to act is to draw once from the probabilities",
+        _draws,
+        "many tables at once, and exact values, go by the probabilities; one table goes by act.",
+        "let act return rng.choices(list(row), list(row.values()))[0], also where one move is "
+        "sure, or leave probabilities out.",
     ),
     Law(
         "an opponent depends on what it sees and on the given generator alone",

@@ -1,5 +1,6 @@
 """The checker: our opponents keep every law, and each law catches an opponent that breaks it."""
 
+import numpy as np
 import pytest
 
 from opponents.opponent import Opponent
@@ -52,6 +53,46 @@ class Failing(Plain):
         raise ConnectionError("server gone")
 
 
+class Mixed(Plain):
+    """Half and half, as far as it tells."""
+
+    def probabilities(self, observation, legal):
+        return dict.fromkeys(legal, 0.5)
+
+
+class Biased(Mixed):
+    """Tells half and half, and plays nine in ten."""
+
+    def act(self, observation, legal, rng):
+        return rng.choices(legal, [0.9, 0.1])[0]
+
+
+class Wasteful(Mixed):
+    """Draws once more than it needs, so that its next draw is another one at a thousand tables."""
+
+    def act(self, observation, legal, rng):
+        move = rng.choices(legal, [0.5, 0.5])[0]
+        rng.random()
+        return move
+
+
+class Sure(Plain):
+    """Draws nothing where nothing is left to chance."""
+
+    def probabilities(self, observation, legal):
+        return {legal[0]: 1.0}
+
+
+class Writing(Plain):
+    """Answers with what its pen makes of the first legal move."""
+
+    def __init__(self, pen):
+        self.pen = pen
+
+    def act(self, observation, legal, rng):
+        return self.pen(legal[0])
+
+
 def answering(policy, name="odd", citation="this test"):
     return Opponent(name, policy, citation)
 
@@ -99,9 +140,41 @@ def test_a_broken_opponent_is_found_and_told(law, opponent, what):
     assert what in finding.what
 
 
+@pytest.mark.parametrize(
+    ("opponent", "what"),
+    [
+        (Biased(), "where a draw of its probabilities"),
+        (Wasteful(), "does not draw exactly once"),
+        (Sure(), "does not draw exactly once"),
+    ],
+)
+def test_an_opponent_that_acts_by_other_draws_than_its_probabilities_is_found(opponent, what):
+    """Each plays otherwise at one table than in a batch, which is why there is such a law."""
+    [finding] = check_opponent(opponent, KUHN, episodes=10)
+    assert finding.law.startswith("to act is to draw")
+    assert what in finding.what
+
+
+@pytest.mark.parametrize("pen", [np.int64, float, np.float32], ids=lambda pen: pen.__name__)
+def test_a_move_that_only_equals_a_legal_one_is_found(pen):
+    [finding] = check_opponent(Writing(pen), domain("repeated_auction"), episodes=2)
+    assert finding.law.startswith("a move is of the type")
+    assert finding.what.endswith("where the rules write 1")
+    assert check_opponent(Writing(int), domain("repeated_auction"), episodes=2) == []
+
+
+def test_a_move_of_many_numbers_is_looked_into():
+    items = domain("item_negotiation")
+    [finding] = check_opponent(Writing(lambda move: tuple(map(float, move))), items, episodes=2)
+    assert finding.law.startswith("a move is of the type")
+
+
 def test_every_law_of_an_opponent_has_one_that_breaks_it():
     names = [law.name for law in (name_clashes({}), *OPPONENT_LAWS)]
-    starts = ("an opponent has a name", "probabilities are", "an opponent acts", "an opponent dep")
+    starts = (
+        *("an opponent has a name", "probabilities are", "an opponent acts", "an opponent dep"),
+        *("to act is to draw", "a move is of the type"),
+    )
     assert [name for name in names if not name.startswith(starts)] == []
 
 
