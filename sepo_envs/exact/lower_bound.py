@@ -12,7 +12,8 @@ confidence interval of that gain makes the bound certain but for its confidence:
 
 The three use different seeds, so that choosing does not flatter. The interval is the empirical
 Bernstein bound of A. Maurer and M. Pontil, "Empirical Bernstein bounds and sample variance
-penalization" (COLT 2009), which holds for every distribution over the game's range of payoffs.
+penalization" (COLT 2009), which holds for every distribution over the range of what an episode can
+pay, long or short (`total_range`).
 
 >>> from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 >>> class Meek:
@@ -36,7 +37,7 @@ from numpy.typing import NDArray
 from sepo_envs.batch import Board
 from sepo_envs.choices import Askable
 from sepo_envs.exact.certified import Certified
-from sepo_envs.game import FORFEIT, BoundedGame, Game, Move
+from sepo_envs.game import FORFEIT, BoundedGame, Game, Move, RepeatedGame
 
 Floats = NDArray[np.float64]
 
@@ -123,13 +124,33 @@ def lower_bound(
         for seat, (_, exploiter) in enumerate(chosen)
     ]
     gain = np.mean(gains, axis=0)
-    span = 2 * game.rounds * (payoff_range[1] - payoff_range[0])
-    low, high = empirical_bernstein(gain, span=span, confidence=confidence)
-    most = span / 2  # no seat can gain more than a whole range
+    totals = total_range(game, payoff_range)
+    most = totals.high - totals.low  # no seat can gain, or lose, more than the whole range
+    low, high = empirical_bernstein(gain, span=2 * most, confidence=confidence)
     names = " and ".join(dict.fromkeys(name for name, _ in chosen))
     how = f"{names}, {episodes:,} episodes, {100 * confidence:g} % CI"
     value = max(0.0, float(gain.mean()))  # as exploitability is
     return Certified(value, max(0.0, low), min(most, high), "lower bound", how)
+
+
+def total_range(game: Game, payoff_range: tuple[float, float]) -> Bounds:
+    """The least and the most that an episode can pay a seat, in points.
+
+    Args:
+        payoff_range: what one round can pay.
+
+    An episode has ``game.rounds`` rounds where the game says, as a repeated stage, that none is
+    left to chance; elsewhere it may have any number from 1 on, which makes the range wider only
+    where every round pays something, or every round costs something.
+
+    >>> from sepo_envs.games.split_negotiation.rules import SplitNegotiation
+    >>> total_range(SplitNegotiation(rounds=3, pie=10), (0, 10))
+    Bounds(low=0.0, high=30.0)
+    """
+    stage = game.stage() if isinstance(game, RepeatedGame) else None
+    fewest = game.rounds if stage is not None and stage.continuation == 1 else 1
+    totals = np.outer([fewest, game.rounds], payoff_range)
+    return Bounds(float(totals.min()), float(totals.max()))
 
 
 def _seeds(seed: int, part: int, count: int) -> NDArray[np.uint64]:

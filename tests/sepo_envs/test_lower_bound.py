@@ -12,12 +12,13 @@ from opponents import repeated_auction as auction
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import begin
 from sepo_envs.exact import solver
-from sepo_envs.exact.lower_bound import empirical_bernstein, lower_bound, tokens
-from sepo_envs.game import FORFEIT, BoundedGame
+from sepo_envs.exact.lower_bound import empirical_bernstein, lower_bound, tokens, total_range
+from sepo_envs.game import CHANCE, FORFEIT, BoundedGame
 from sepo_envs.games.item_negotiation.rules import ItemNegotiation
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 from sepo_envs.games.repeated_auction.rules import RepeatedAuction
+from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 
 KNOWN = [
     (KuhnPoker(), kuhn.OPPONENTS["tight-passive"]),
@@ -100,6 +101,49 @@ def test_the_interval_holds_the_mean_as_often_as_it_says():
 def test_more_draws_make_the_interval_shorter():
     few, many = (empirical_bernstein(np.tile([0.0, 1.0], n), span=1.0) for n in (50, 5_000))
     assert many.high - many.low < (few.high - few.low) / 5
+
+
+DEAR = {"sucker": 10.0, "punishment": 11.0, "reward": 12.0, "temptation": 13.0}
+COSTLY = {"sucker": -9.0, "punishment": -8.0, "reward": -7.0, "temptation": -6.0}
+
+
+def every_return(game, episode=None):
+    """What each way through ``game`` pays each seat."""
+    episode = begin(game) if episode is None else episode
+    if episode.actor is None:
+        yield from episode.returns
+    elif episode.actor == CHANCE:
+        for outcome, _ in game.chance_outcomes(episode.state):
+            yield from every_return(game, episode.play(outcome))
+    else:
+        for move in game.legal_moves(episode.state, episode.actor):
+            yield from every_return(game, episode.play(move))
+
+
+@pytest.mark.parametrize(
+    "game",
+    [
+        PrisonersDilemma(rounds=3, **DEAR),
+        PrisonersDilemma(rounds=3, continuation=0.5, **DEAR),
+        PrisonersDilemma(rounds=3, continuation=0.5, **COSTLY),
+        PrisonersDilemma(rounds=2, continuation=0.5, noise=0.1, **DEAR),
+        PrisonersDilemma(rounds=3, continuation=0.5),
+        SplitNegotiation(rounds=2, pie=4),
+    ],
+    ids=str,
+)
+def test_the_range_of_totals_is_that_of_all_episodes_short_ones_included(game):
+    paid = list(every_return(game))
+    assert total_range(game, game.payoff_range()) == (min(paid), max(paid))
+
+
+def test_the_interval_is_as_wide_as_short_and_long_episodes_differ():
+    """By hand: from 10 to 39 points are 29, in either direction; were all episodes long, 9. Nobody
+    gains on who always defects, so only the range is in the limits."""
+    game = PrisonersDilemma(rounds=3, continuation=0.5, **DEAR)
+    found = lower_bound(game, dilemma.ALWAYS_DEFECT, seed=0, episodes=100_000)
+    wide = empirical_bernstein(np.zeros(100_000), span=2 * 29)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, wide.high)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
