@@ -31,7 +31,8 @@ What is worked out from an ending is worked out once for all episodes that ended
 >>> played.each(lambda ending: len(ending.entries)).mean().round(1)
 np.float64(4.2)
 
-A board may be kept and played on again: what it has seen is not worked out anew. Games that hardly
+A board may be kept and played on again: what it has seen is not worked out anew, and what the
+latest policies answered is kept too (`MOST_ASKED`). Games that hardly
 ever repeat a history (six rounds of the auction, the items) gain least, as every node is new.
 """
 
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,6 +61,8 @@ from sepo_envs.draws import (
 from sepo_envs.episode import Episode, begin
 from sepo_envs.game import CHANCE, FORFEIT, Game, Move
 
+K = TypeVar("K")
+V = TypeVar("V")
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -70,6 +73,10 @@ UNKNOWN: Final = -1
 AT_ONCE: Final = 1 << 14
 """Episodes that move together: so many that numpy's overhead vanishes, so few that their numbers
 stay in the processor's cache."""
+
+MOST_ASKED: Final = 16
+"""Policies, and seatings of them, whose answers a board keeps: those it was last asked to play. One
+that was dropped is asked anew, so more than these only cost time."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,10 @@ class Board:
 
     Args:
         game: any rulebook.
-        most_nodes: forget everything, between `AT_ONCE` episodes, once there are more nodes. A node
-            takes some 0.5 to 2 kB. Results stay whole.
+        most_nodes: forget everything, between `AT_ONCE` episodes, once there are more nodes, or as
+            many distinct answers of policies. A node
+            takes some 0.5 to 2 kB, and 4 bytes for each seating of policies, of which it keeps
+            the last `MOST_ASKED`. Results stay whole.
     """
 
     def __init__(self, game: Game, *, most_nodes: int = 500_000) -> None:
@@ -130,7 +139,7 @@ class Board:
         """
         self._weights = Weights()
         self._asked: dict[int, _Answers] = {}
-        self._tables: dict[tuple[int, ...], NDArray[np.int32]] = {}
+        self._tables: dict[tuple[int, ...], _Seating] = {}
         self._episodes: list[Episode] = []
         self._moves: list[Sequence[Move]] = []
         """The legal moves of each node, or the outcomes of chance."""
@@ -152,6 +161,11 @@ class Board:
     def __len__(self) -> int:
         """How many nodes there are."""
         return len(self._episodes)
+
+    @property
+    def full(self) -> bool:
+        """Whether more is kept than `most_nodes`, of nodes or of distinct answers of policies."""
+        return max(len(self), len(self._weights)) > self.most_nodes
 
     def play(
         self, policies: Sequence[Askable], seeds: ArrayLike, *, numbers: ArrayLike = 0
@@ -181,7 +195,7 @@ class Board:
         draws = keys(start, number)
         parts, ends = [], [np.empty(0, np.int64)]
         for begins in range(0, len(draws), AT_ONCE):
-            if len(self) > self.most_nodes:
+            if self.full:
                 parts.append(self._endings(np.concatenate(ends)))
                 ends = []
                 self.forget()
@@ -314,15 +328,17 @@ class Board:
     def _table(self, policies: Sequence[Askable]) -> NDArray[np.int32]:
         """Every node's row as far as it is known, if the seats are played by ``policies``."""
         who = tuple(map(id, policies))
-        table = self._tables.get(who, self._row[:0])
+        known = self._tables.get(who)
+        table = self._row[:0] if known is None else known.rows
         if len(table) < len(self):
             table = np.concatenate([table, self._row[len(table) : len(self)]])
-            self._tables[who] = table
+        keep_latest(self._tables, who, _Seating(tuple(policies), table))
         return table
 
     def _ask(self, policy: Askable, node: int) -> int:
         """The row of what ``policy`` answers at ``node``."""
-        answers = self._asked.setdefault(id(policy), _Answers(policy))
+        answers = self._asked.get(id(policy), _Answers(policy))
+        keep_latest(self._asked, id(policy), answers)
         episode, seat = self._episodes[node], int(self._actor[node])
         turn = (self._turn[node], seat)
         if turn in answers.by_turn:
@@ -348,6 +364,21 @@ class _Answers:
     by_turn: dict[tuple[int, int], int] = field(default_factory=dict)
     """By the node at which a turn began and the seat: there, seats see the same however many moves
     are pending."""
+
+
+class _Seating(NamedTuple):
+    """Every node's row if these play, kept alive so that their ids stay their own."""
+
+    policies: tuple[Askable, ...]
+    rows: NDArray[np.int32]
+
+
+def keep_latest(kept: dict[K, V], key: K, value: V) -> None:
+    """Keep ``value`` as the latest of ``kept``, and no more than `MOST_ASKED` in all."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > MOST_ASKED:
+        del kept[next(iter(kept))]
 
 
 def written(array: NDArray[Any], start: int, values: Sequence[Any]) -> NDArray[Any]:

@@ -88,6 +88,10 @@ class Weights:
         self._total = np.empty(0, np.float64)
         self._all_sum_to_1 = True
 
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._total)
+
     def row(self, weights: Iterable[float], slots: Iterable[int]) -> int:
         """The number of the row that picks the k-th of ``slots`` with the k-th of ``weights``."""
         cumulative, picked = tuple(accumulate(weights)), tuple(slots)

@@ -153,7 +153,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
             actions = list(iterate(self.action_space, actions))
         if len(actions) != self.num_envs:
             raise ValueError(f"{len(actions)} actions for {self.num_envs} tables: give one each.")
-        if len(self.board) > self.board.most_nodes:
+        if self.board.full:
             self._forget()
         again, acting = np.flatnonzero(self._over), np.flatnonzero(~self._over)
         fouls = self._act(acting, actions)

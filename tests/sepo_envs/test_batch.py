@@ -1,5 +1,7 @@
 """Batched play equals ordinary play, move by move."""
 
+import gc
+import weakref
 from bisect import bisect
 from itertools import accumulate
 from random import Random
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from opponents.kuhn_poker import ALWAYS_BET, NASH, UNIFORM
 from opponents.prisoners_dilemma import ALWAYS_DEFECT, RANDOM, TIT_FOR_TAT
-from sepo_envs.batch import AT_ONCE, Board
+from sepo_envs.batch import AT_ONCE, MOST_ASKED, Board
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.choices import Weights
 from sepo_envs.draws import DEAL, Draws, seat_stream
@@ -112,6 +114,55 @@ def test_a_board_may_be_kept_for_other_policies():
         again = kept.play(policies, range(500))
         fresh = Board(KuhnPoker()).play(policies, range(500))
         assert [e.entries for e in again.episodes()] == [e.entries for e in fresh.episodes()]
+
+
+class Tabular:
+    """Random probabilities of its own in every situation."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def probabilities(self, observation, legal):
+        cooperate = Random(f"{self.seed} {observation.situation}").random()
+        return dict(zip(legal, (cooperate, 1 - cooperate), strict=True))
+
+
+def test_what_a_board_keeps_of_policies_is_bounded_and_results_are_unchanged():
+    """Policies that nobody else holds, so that a new one may get the id of one that is gone."""
+    game, kept = PrisonersDilemma(rounds=3), Board(PrisonersDilemma(rounds=3))
+    gone = []
+    for seed in range(4 * MOST_ASKED):
+        policy = Tabular(seed)
+        gone.append(weakref.ref(policy))
+        played = kept.play((policy, TIT_FOR_TAT), range(200))
+        fresh = Board(game).play((Tabular(seed), TIT_FOR_TAT), range(200))
+        assert [e.entries for e in played.episodes()] == [e.entries for e in fresh.episodes()]
+        del policy
+    gc.collect()
+    assert sum(each() is not None for each in gone) <= MOST_ASKED
+    assert sum(each.rows.nbytes for each in kept._tables.values()) <= MOST_ASKED * len(kept) * 4
+    assert sum(len(each.by_turn) for each in kept._asked.values()) <= MOST_ASKED * len(kept)
+
+
+def test_policies_that_are_dropped_in_between_are_asked_anew_and_answer_the_same():
+    pool = [Tabular(seed) for seed in range(MOST_ASKED + 3)]
+    kept = Board(PrisonersDilemma(rounds=3))
+    first, second = (
+        [kept.play((each, pool[0]), range(100)).returns.tolist() for each in pool] for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_board_forgets_distinct_answers_as_it_forgets_nodes():
+    game = PrisonersDilemma(rounds=2)
+    kept, most = Board(game, most_nodes=100), 0
+    for seed in range(60):
+        policy = Tabular(seed)
+        played = kept.play((policy, policy), range(50))
+        fresh = Board(game).play((policy, policy), range(50))
+        assert [e.entries for e in played.episodes()] == [e.entries for e in fresh.episodes()]
+        most = max(most, len(kept._weights))
+    assert 100 < most < 100 + 2 * (1 + 4) * 2  # what one more policy may answer
 
 
 def test_a_policy_is_asked_once_per_information_set():
