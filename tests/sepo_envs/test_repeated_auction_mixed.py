@@ -1,12 +1,14 @@
 """Symmetric equilibria of one round in pure and mixed strategies, each verified by the solver."""
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 
 from sepo_envs.exact import ActionTable, GameTree
-from sepo_envs.games.repeated_auction.mixed import symmetric_equilibria
+from sepo_envs.games.repeated_auction import stage
+from sepo_envs.games.repeated_auction.mixed import asymmetric_equilibria, symmetric_equilibria
 from sepo_envs.games.repeated_auction.rules import RepeatedAuction
 from sepo_envs.games.repeated_auction.stage import equilibria
 
@@ -22,8 +24,8 @@ GRIDS = (
 BY_GRID = pytest.mark.parametrize("game", GRIDS, ids=str)
 
 
-def nash_conv(game, strategy) -> float:
-    tree = GameTree(game)
+def by_bids(tree, strategy) -> ActionTable:
+    game = tree.game
     rows = {
         key: dict(
             zip(
@@ -34,7 +36,12 @@ def nash_conv(game, strategy) -> float:
         )
         for key in tree.situations
     }
-    return tree.nash_conv(ActionTable(rows))
+    return ActionTable(rows)
+
+
+def nash_conv(game, strategy) -> float:
+    tree = GameTree(game)
+    return tree.nash_conv(by_bids(tree, strategy))
 
 
 @BY_GRID
@@ -93,6 +100,52 @@ def test_of_a_fine_grid_of_strategies_none_far_from_them_is_an_equilibrium(game)
     distance = np.abs(every[:, None] - known).max((2, 3)).min(1)
     assert (gain[distance < 1e-9] < 1e-12).all()
     assert gain[distance > 0.2].min() > 1e-3
+
+
+def test_by_default_no_two_different_strategies_are_an_equilibrium():
+    """The second implementation: every pair of strategies in steps of 1/6, in closed form. Of those
+    that leave nobody anything to gain none differ, and the corners found say so of all others."""
+    game = RepeatedAuction(rounds=1)
+    assert asymmetric_equilibria(game) == ()
+    payoff = pair_payoffs(game, steps=6)
+    gain = payoff.max(0) - payoff  # of the row player; every pure strategy is on the grid
+    one, other = np.nonzero(np.maximum(gain, gain.T) < 1e-12)
+    assert one.tolist() == other.tolist()
+    assert len(one) == 3
+
+
+def pair_payoffs(game, steps):
+    """What each strategy in steps of 1 / ``steps`` earns against each; ``(mine, theirs)``."""
+    rows = [
+        np.array([a, b, steps - a - b]) / steps
+        for a in range(steps + 1)
+        for b in range(steps + 1 - a)
+    ]
+    every = np.array(list(product(rows, repeat=len(game.values))))
+    values, bids = np.array(game.values), np.array(game.bids)
+    profit = np.vectorize(game.profit)(values[:, None], bids)
+    wins = (bids[None, :] < bids[:, None]) + (bids[None, :] == bids[:, None]) / 2
+    paid = profit * (every.mean(1) @ wins.T)[:, None]  # (theirs, value, bid)
+    return np.einsum("svb,tvb->st", every, paid) / len(values)
+
+
+@BY_GRID
+def test_each_asymmetric_equilibrium_leaves_neither_anything_to_gain(game):
+    tree = GameTree(game)
+    for pair in asymmetric_equilibria(game)[:6]:
+        tables = [by_bids(tree, strategy) for strategy in pair]
+        best = [tree.best_response(tables[1 - seat], seat).value for seat in (0, 1)]
+        assert tree.returns(tables) == pytest.approx(best, abs=1e-12)
+
+
+@BY_GRID
+def test_the_pure_asymmetric_ones_are_those_found_by_trying_all_pairs(game):
+    pure = {
+        frozenset(tuple(game.bids[row.index(1)] for row in strategy) for strategy in pair)
+        for pair in asymmetric_equilibria(game)
+        if all(1 in row for strategy in pair for row in strategy)
+    }
+    assert pure == {frozenset(pair) for pair in stage.asymmetric_equilibria(game)}
 
 
 def test_what_cannot_be_enumerated_is_refused_with_what_can():

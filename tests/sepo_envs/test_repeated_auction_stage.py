@@ -1,6 +1,6 @@
 """Golden numbers of one round, by enumeration, by the exact solver and by OpenSpiel."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from sepo_envs.games.repeated_auction.stage import (
     MOST_STRATEGIES,
     SymmetricPlay,
     all_bid_lowest,
+    asymmetric_equilibria,
     equilibria,
     symmetric_play,
 )
@@ -23,6 +24,7 @@ GOLDEN = (
     SymmetricPlay((2, 3), profit=0.375, revenue=2.75),
 )
 ONE, TWO = (GameTree(RepeatedAuction(rounds=rounds)) for rounds in (1, 2))
+FLOORED = RepeatedAuction(rounds=1, values=(2,), bids=(1, 2, 3), floor_losses=True)
 
 
 def table(tree: GameTree, strategy) -> ActionTable:
@@ -33,6 +35,52 @@ def table(tree: GameTree, strategy) -> ActionTable:
 
 def test_the_three_symmetric_pure_equilibria_are_the_golden_ones():
     assert equilibria(RepeatedAuction()) == GOLDEN
+
+
+def test_of_all_81_pairs_of_strategies_only_the_symmetric_ones_leave_nothing_to_gain():
+    """The second implementation: profits of every pair of deals and bids, by the rules alone."""
+    strategies = list(product((1, 2, 3), repeat=2))
+
+    def profit(mine, theirs):
+        """Summed over the four deals; a tie is won half the time."""
+        return sum(
+            (value - mine[i]) * ((mine[i] > theirs[j]) + (mine[i] == theirs[j]) / 2)
+            for i, value in enumerate((2, 4))
+            for j in range(2)
+        )
+
+    def best(mine, theirs):
+        return profit(mine, theirs) == max(profit(other, theirs) for other in strategies)
+
+    found = {(a, b) for a, b in product(strategies, repeat=2) if best(a, b) and best(b, a)}
+    assert found == {(play.bids, play.bids) for play in GOLDEN}
+    assert asymmetric_equilibria(ONE.game) == ()
+
+
+@pytest.mark.parametrize("game", [ONE.game, FLOORED], ids=str)
+def test_the_exact_solver_agrees_about_every_asymmetric_pair(game):
+    tree, strategies = GameTree(game), list(product(game.bids, repeat=len(game.values)))
+    tables = {bids: table(tree, bids) for bids in strategies}
+    best = {
+        bids: [tree.best_response(played, 1 - seat).value for seat in (1, 0)]
+        for bids, played in tables.items()
+    }
+    found = []
+    for one, other in combinations(strategies, 2):
+        got = tree.returns((tables[one], tables[other]))
+        if got == pytest.approx([best[other][0], best[one][1]], abs=1e-12):
+            found.append((one, other))
+    assert asymmetric_equilibria(game) == tuple(found)
+
+
+def test_where_overbidding_costs_nothing_there_is_an_asymmetric_equilibrium():
+    """By hand: with value 2 bids of 2 and 3 pay nothing, and 1 pays only against 1."""
+    assert asymmetric_equilibria(FLOORED) == (((2,), (3,)),)
+
+
+def test_asymmetric_equilibria_are_those_of_two_bidders():
+    with pytest.raises(ValueError, match=r"3 bidders and 36 pairs.*for 2 bidders"):
+        asymmetric_equilibria(RepeatedAuction(bidders=3))
 
 
 def test_bidding_1_always_pays_the_bidders_more_than_any_equilibrium():

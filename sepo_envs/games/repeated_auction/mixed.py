@@ -1,4 +1,4 @@
-"""Every symmetric equilibrium of one auction round between two bidders, mixed ones included.
+"""Every equilibrium of one auction round between two bidders, mixed and asymmetric ones included.
 
 A strategy is a distribution over bids for each value. With two bidders the payoff of a bid is
 linear in the other's strategy x, so what is asked for is linear but for one product: with v the
@@ -6,6 +6,11 @@ payoff that each value can reach and w = v - (payoff of the bid), both x >= 0 an
 x * w = 0. The equilibria are a union of faces of that polyhedron; all its corners with x * w = 0
 are found here, in fractions. Equilibria that are no corner lie between corners that share their
 zeros, so where no mixed corner is found and no such pair, there is none.
+
+Between bidders who play x and y the payoffs of each are linear in the other's strategy alone, so
+two corners (x, w) and (y, u) of the same polyhedron are an equilibrium where x * u = 0 and
+y * w = 0. In any other equilibrium each strategy is a mixture of corners every pair of which is an
+equilibrium, so where no two different corners are one, no asymmetric equilibrium exists.
 
 Source: O. L. Mangasarian, "Equilibrium points of bimatrix games", Journal of SIAM 12 (1964), for
 equilibria as such corners.
@@ -50,6 +55,30 @@ def symmetric_equilibria(game: RepeatedAuction) -> tuple[Strategy, ...]:
     Raises:
         ValueError: there are more than two bidders, or too many corners to try.
     """
+    return tuple(sorted({x for x, w in _corners(game) if _fits(x, w)}))
+
+
+def asymmetric_equilibria(game: RepeatedAuction) -> tuple[tuple[Strategy, Strategy], ...]:
+    """The corners of the set of equilibria in which the two bidders differ, each pair once.
+
+    By default there is none, pure or mixed, so the symmetric ones are all:
+
+    >>> asymmetric_equilibria(RepeatedAuction(rounds=1))
+    ()
+
+    Raises:
+        ValueError: as `symmetric_equilibria`.
+    """
+    pairs = combinations(sorted(set(_corners(game))), 2)
+    return tuple((x, y) for (x, w), (y, u) in pairs if _fits(x, u) and _fits(y, w))
+
+
+def _corners(game: RepeatedAuction) -> Iterator[tuple[Strategy, Strategy]]:
+    """Every corner: a strategy, and by how much each bid falls short against it.
+
+    Raises:
+        ValueError: there are too many to try.
+    """
     tried = comb(2 * len(game.values) * len(game.bids), len(game.values) * len(game.bids))
     if game.bidders != 2 or tried > MOST_CORNERS:
         raise ValueError(
@@ -57,10 +86,6 @@ def symmetric_equilibria(game: RepeatedAuction) -> tuple[Strategy, ...]:
             f"equilibria are enumerated for 2 bidders and up to {MOST_CORNERS:,} corners, here "
             f"{tried:,}. Use stage.equilibria for the pure ones, or a smaller grid."
         )
-    return tuple(sorted(set(_corners(game))))
-
-
-def _corners(game: RepeatedAuction) -> Iterator[Strategy]:
     kinds, bids = range(len(game.values)), range(len(game.bids))
     cells = [(kind, bid) for kind in kinds for bid in bids]
     width = len(cells) + len(kinds)  # the unknowns: x by cell, then v by value
@@ -79,8 +104,18 @@ def _corners(game: RepeatedAuction) -> Iterator[Strategy]:
             continue
         x = corner[: len(cells)]
         w = [sum((a * b for a, b in zip(row, corner, strict=True)), Fraction(0)) for row in short]
-        if min(x) >= 0 and min(w) >= 0 and not any(a * b for a, b in zip(x, w, strict=True)):
-            yield tuple(tuple(x[kind * len(bids) + bid] for bid in bids) for kind in kinds)
+        if min(x) >= 0 and min(w) >= 0:
+            yield _by_value(x, len(bids)), _by_value(w, len(bids))
+
+
+def _fits(strategy: Strategy, short: Strategy) -> bool:
+    """Whether every bid that is made falls short by nothing."""
+    rows = zip(strategy, short, strict=True)
+    return not any(a * b for made, less in rows for a, b in zip(made, less, strict=True))
+
+
+def _by_value(cells: Row, bids: int) -> Strategy:
+    return tuple(tuple(cells[first : first + bids]) for first in range(0, len(cells), bids))
 
 
 def _payoff(game: RepeatedAuction, kind: int, bid: int, cells: Sequence[tuple[int, int]]) -> Row:

@@ -1,8 +1,9 @@
-"""One round of the auction as a game of its own: its symmetric equilibria, found exactly.
+"""One round of the auction as a game of its own: its pure equilibria, found exactly.
 
 A strategy is a bid for each value, as a tuple in the order of ``game.values``. All strategies are
-tried, and payoffs are fractions, so a tie in a best response is a tie. Mixed equilibria are found
-by `sepo_envs.games.repeated_auction.mixed`; by default there is none.
+tried, and payoffs are fractions, so a tie in a best response is a tie. Mixed equilibria, symmetric
+and asymmetric, are found by `sepo_envs.games.repeated_auction.mixed`. By default the symmetric pure
+ones are all: there is no asymmetric one, and no mixed one.
 
 >>> from sepo_envs.games.repeated_auction.rules import RepeatedAuction
 >>> for play in equilibria(RepeatedAuction()):
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from math import comb
 from typing import Final
 
@@ -72,14 +73,40 @@ def equilibria(game: RepeatedAuction) -> tuple[SymmetricPlay, ...]:
     found = [
         symmetric_play(game, bids)
         for bids in product(game.bids, repeat=len(game.values))
-        if _is_equilibrium(game, bids)
+        if _is_best_reply(game, bids, bids)
     ]
     return tuple(sorted(found, key=lambda play: -play.profit))
 
 
-def _is_equilibrium(game: RepeatedAuction, bids: Sequence[int]) -> bool:
+def asymmetric_equilibria(
+    game: RepeatedAuction,
+) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+    """Every equilibrium in pure strategies in which two bidders differ, each pair once.
+
+    >>> asymmetric_equilibria(RepeatedAuction())
+    ()
+
+    Raises:
+        ValueError: there are more than two bidders, or more than `MOST_STRATEGIES` pairs to try.
+    """
+    strategies = list(product(game.bids, repeat=len(game.values)))
+    tried = comb(len(strategies), 2)
+    if game.bidders != 2 or tried > MOST_STRATEGIES:
+        raise ValueError(
+            f"{game.bidders} bidders and {tried:,} pairs of strategies: asymmetric equilibria are "
+            f"enumerated for 2 bidders and up to {MOST_STRATEGIES:,} pairs. Use a smaller grid."
+        )
+    return tuple(
+        (one, other)
+        for one, other in combinations(strategies, 2)
+        if _is_best_reply(game, one, other) and _is_best_reply(game, other, one)
+    )
+
+
+def _is_best_reply(game: RepeatedAuction, bids: Sequence[int], theirs: Sequence[int]) -> bool:
+    """Whether nobody who plays ``bids`` gains by another bid when all others play ``theirs``."""
     return all(
-        _payoff(game, value, bid, bids) >= _payoff(game, value, other, bids)
+        _payoff(game, value, bid, theirs) >= _payoff(game, value, other, theirs)
         for value, bid in zip(game.values, bids, strict=True)
         for other in game.bids
     )
