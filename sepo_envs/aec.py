@@ -30,7 +30,7 @@ from pettingzoo import AECEnv
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
-from sepo_envs.episode import Episode, restore
+from sepo_envs.episode import Episode, out_of_cycles, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
 from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
 from sepo_envs.moments import Moment, first_moment, moment_of
@@ -65,7 +65,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     a FORFEIT, which the rules settle, and one foul.
 
     Infos: ``foul`` says why the agent's last action was one. At the end ``returns`` and ``fouls``
-    have a number per agent; after termination, not truncation, ``penalties`` is the hook's report.
+    have a number per agent; after termination, not truncation, ``penalties`` is the hook's report,
+    measured when it is first read.
 
     `episode` is everything that has happened so far. A reset with a seed starts that seed's episode
     0, each later one without a seed the next (`sepo_envs.draws`); `source` says which it is.
@@ -159,7 +160,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self._cumulative_rewards = self.rewards.copy()
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = self.terminations.copy()
-        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        self._infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self._next_turn(self._moment.actor)
 
     def step(self, action: Any) -> None:
@@ -209,8 +210,25 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self._cumulative_rewards[agent],
             self.terminations[agent],
             self.truncations[agent],
-            self.infos[agent],
+            self.info(agent),
         )
+
+    @property
+    def infos(self) -> dict[str, dict[str, Any]]:
+        """The info of every agent at the table."""
+        for agent in self._infos:
+            self.info(agent)
+        return self._infos
+
+    def info(self, agent: str) -> dict[str, Any]:
+        """The info of ``agent``, worked out when it is asked for."""
+        info = self._infos[agent]
+        if self.over and "returns" not in info:
+            told = self.moment.recall(totals, totals, self.episode, self.possible_agents)
+            info |= {name: numbers.copy() for name, numbers in told.items()}
+            if self.moment.actor is None:
+                info["penalties"] = self._penalties(self.possible_agents.index(agent))
+        return info
 
     def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
@@ -221,13 +239,14 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         agent, before = self.agent_selection, self.moment
         self._moment = after = before.after(move).deal(self._deals)
         self._calls += 1
-        self.infos[agent] = {"foul": foul} if move is FORFEIT else {}
+        self._infos[agent] = {"foul": foul} if move is FORFEIT else {}
         self._cumulative_rewards[agent] = 0.0
         self.rewards = dict.fromkeys(self.agents, 0.0)
-        for points in after.rounds[len(before.rounds) :]:
-            for agent, reward in zip(self.agents, points, strict=True):
-                self.rewards[agent] += reward
-                self._cumulative_rewards[agent] += reward
+        if after.rounds is not before.rounds:
+            for points in after.rounds[len(before.rounds) :]:
+                for agent, reward in zip(self.agents, points, strict=True):
+                    self.rewards[agent] += reward
+                    self._cumulative_rewards[agent] += reward
         self._next_turn(after.actor)
 
     def observe(self, agent: str) -> dict[str, Any]:
@@ -235,8 +254,11 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         seat = self.possible_agents.index(agent)
         moment = self.moment
         legal = moment.legal if moment.actor == seat else ()
-        sight = moment.recall(seat, lambda: seen(self.game, moment.features[seat], legal))
-        return {name: numbers.copy() for name, numbers in sight.items()}
+        sight = moment.recall(seat, seen, self.game, moment.features[seat], legal)
+        return {
+            "observation": sight["observation"].copy(),
+            "action_mask": sight["action_mask"].copy(),
+        }
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
@@ -255,25 +277,16 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         if self.over:
             self.terminations = dict.fromkeys(self.agents, terminated)
             self.truncations = dict.fromkeys(self.agents, truncated)
-            told = self.moment.recall(totals, lambda: totals(self.episode, self.agents))
-            for info in self.infos.values():
-                info |= {name: numbers.copy() for name, numbers in told.items()}
-            if terminated:
-                for agent, report in zip(self.agents, self._penalties(), strict=True):
-                    self.infos[agent]["penalties"] = report
         self.agent_selection = self.agents[0 if actor is None or truncated else actor]
         if self.render_mode == "human":
             self.render()
 
-    def _penalties(self) -> list[Report]:
-        def measure() -> list[Report]:
-            return [self.hook(self.episode, seat) for seat in range(self.game.seats)]
-
+    def _penalties(self, seat: int) -> Report:
         hook = self.hook
         if not (isinstance(hook, HarmsHook) and isinstance(hook.harms, Hashable)):
-            return measure()
-        found = self.moment.recall(hook, measure)
-        return [{name: harm.copy() for name, harm in report.items()} for report in found]
+            return hook(self.episode, seat)
+        found = self.moment.recall((hook, seat), hook, self.episode, seat)
+        return {name: harm.copy() for name, harm in found.items()}
 
     def _out_of_cycles(self) -> bool:
         return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
@@ -347,14 +360,6 @@ def action_number(action: Any) -> int:
 def not_legal(action: Any) -> str:
     """Why ``action`` is a foul, quoted no longer than needed to recognise it."""
     return f"action {reprlib.repr(action)} is not legal here"
-
-
-def out_of_cycles(episode: Episode, max_cycles: int | None) -> bool:
-    """Whether any seat has made ``max_cycles`` moves and no other seat's answer is awaited."""
-    if max_cycles is None or episode.pending:
-        return False
-    moved = [entry.actor for entry in episode.entries]
-    return max(moved.count(seat) for seat in range(episode.game.seats)) >= max_cycles
 
 
 def totals(episode: Episode, agents: Sequence[str]) -> dict[str, dict[str, float]]:

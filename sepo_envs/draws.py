@@ -113,7 +113,8 @@ class Draws(Random):
         self.gauss_next = None
 
     def random(self) -> float:
-        return (self._next() >> 11) * 2.0**-53
+        self.index += 1
+        return (mix((self.start + GOLDEN * self.index) & WORD) >> 11) * 2.0**-53
 
     def getrandbits(self, k: int, /) -> int:
         """``k`` random bits.

@@ -58,17 +58,9 @@ class Episode:
             ValueError: the episode is over, or the move is illegal here.
         """
         actors = self.game.actors(self.state)
-        if not actors:
-            raise ValueError(f"the episode is over, so {move!r} cannot be played.")
+        state, pending = advance(self.game, self.state, actors, self.pending, move)
         entries = (*self.entries, Entry(actors[len(self.pending)], move))
-        pending = (*self.pending, move)
-        if len(pending) < len(actors):
-            legal = self.game.legal_moves(self.state, entries[-1].actor)
-            if move is not FORFEIT and move not in legal:
-                raise ValueError(f"{move!r} is illegal for seat {entries[-1].actor}: {legal}.")
-            return Episode(self.game, self.state, entries, pending)
-        state = self.game.play(self.state, dict(zip(actors, pending, strict=True)))
-        return Episode(self.game, state, entries)
+        return Episode(self.game, state, entries, pending)
 
     def deal(self, rng: Random) -> Episode:
         """Let chance act, by its probabilities, until a seat is to move or the episode is over."""
@@ -82,12 +74,13 @@ class Episode:
     def returns(self) -> tuple[float, ...]:
         """Points per seat over the finished rounds."""
         rounds = self.game.payoffs(self.state)
-        return tuple(sum(pay[seat] for pay in rounds) for seat in range(self.game.seats))
+        return tuple(map(sum, zip(*rounds, strict=True))) or (0,) * self.game.seats
 
     @property
     def fouls(self) -> tuple[int, ...]:
         """Forfeits per seat."""
-        return tuple(self.entries.count(Entry(seat, FORFEIT)) for seat in range(self.game.seats))
+        offenders = [actor for actor, move in self.entries if move is FORFEIT]
+        return tuple([offenders.count(seat) for seat in range(self.game.seats)])
 
     def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
         """Each state in which ``seat`` has decided, oldest first, and what it did there."""
@@ -110,9 +103,40 @@ class Episode:
         return record
 
 
+def advance(
+    game: Game,
+    state: State,
+    actors: tuple[int, ...],
+    pending: tuple[Move | Forfeit, ...],
+    move: Move | Forfeit,
+) -> tuple[State, tuple[Move | Forfeit, ...]]:
+    """The state, and the moves that wait in it, after the next of its ``actors`` did ``move``.
+
+    Raises:
+        ValueError: there are no actors, or the move is illegal here.
+    """
+    if not actors:
+        raise ValueError(f"the episode is over, so {move!r} cannot be played.")
+    made = (*pending, move)
+    if len(made) == len(actors):
+        return game.play(state, dict(zip(actors, made, strict=True))), ()
+    actor = actors[len(pending)]
+    if move is not FORFEIT and move not in (legal := game.legal_moves(state, actor)):
+        raise ValueError(f"{move!r} is illegal for seat {actor}: {legal}.")
+    return state, made
+
+
 def begin(game: Game) -> Episode:
     """The episode in which nothing has happened yet."""
     return Episode(game, game.start())
+
+
+def out_of_cycles(episode: Episode, max_cycles: int | None) -> bool:
+    """Whether any seat has made ``max_cycles`` moves and no other seat's answer is awaited."""
+    if max_cycles is None or episode.pending:
+        return False
+    moved = [entry.actor for entry in episode.entries]
+    return max(moved.count(seat) for seat in range(episode.game.seats)) >= max_cycles
 
 
 def restore(game: Game, record: Any) -> Episode:

@@ -16,11 +16,10 @@ Knows no game, no API and no model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, get_args
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
-from sepo_envs.episode import Episode
-from sepo_envs.game import FORFEIT, Forfeit, Move, Unreadable, Words
+from sepo_envs.game import FORFEIT, Forfeit, Move, State, Unreadable, Words
 
 Style = Literal["conversation", "fresh"]
 STYLES: Final[tuple[str, ...]] = get_args(Style)
@@ -33,8 +32,17 @@ class Message(NamedTuple):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Place(Protocol):
+    """Where a seat is to move: an `Episode`, or a `Moment` of one."""
+
+    @property
+    def state(self) -> State: ...
+
+    def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
+        """Each state in which ``seat`` has decided, oldest first, and what it did there."""
+
+
+class Talk(NamedTuple):
     """What one seat has read and said in its current conversation. A value: each step returns a
     new one.
 
@@ -59,16 +67,7 @@ class Talk:
     tries: int = 0
     """Unreadable replies to the question now open."""
 
-    def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise ValueError(f"no prompt style {self.style!r}; choose one of {', '.join(STYLES)}.")
-        if self.max_retries < 0:
-            raise ValueError(
-                f"max_retries is {self.max_retries}; "
-                "use 0 to forfeit at the first unreadable reply."
-            )
-
-    def hear(self, episode: Episode, *, told: str | None = None) -> Talk:
+    def hear(self, episode: Place, *, told: str | None = None) -> Talk:
         """The talk once the seat, which is to move in ``episode``, has been asked for its move.
 
         Args:
@@ -85,14 +84,14 @@ class Talk:
             told = f"{FORFEITED}\n{told}"
         return self._on((*self.messages, Message("user", told)), number)
 
-    def told(self, episode: Episode) -> str:
+    def told(self, episode: Place) -> str:
         """The news and the question of a conversation, or the whole story of a fresh prompt.
 
         It hangs on the episode, the seat and the style alone, so it may be kept.
         """
         return self._whole_story(episode) if self.style == "fresh" else self._question(episode)
 
-    def reply(self, text: str, episode: Episode) -> tuple[Talk, Move | Forfeit | None]:
+    def reply(self, text: str, episode: Place) -> tuple[Talk, Move | Forfeit | None]:
         """The talk after the model's reply, and its move; None asks for another try.
 
         The move is FORFEIT once ``max_retries`` further tries were unreadable too.
@@ -117,11 +116,11 @@ class Talk:
             self.words, self.seat, self.style, self.max_retries, messages, conversation, tries
         )
 
-    def _question(self, episode: Episode) -> str:
+    def _question(self, episode: Place) -> str:
         news = self.words.news(episode.state, self.seat)
         return f"{news}\n{self.words.ask(episode.state, self.seat)}"
 
-    def _whole_story(self, episode: Episode) -> str:
+    def _whole_story(self, episode: Place) -> str:
         here = self.words.conversation(episode.state)
         story = [self.words.rules(self.seat), ""]
         for state, move in episode.decisions(self.seat):
@@ -134,3 +133,20 @@ class Talk:
                 )
                 story.append(said)
         return "\n".join([*story, self._question(episode)])
+
+
+def silence(
+    words: Words, seats: int, *, style: Style = "conversation", max_retries: int = 1
+) -> tuple[Talk, ...]:
+    """Each seat's talk before anything was said.
+
+    Raises:
+        ValueError: there is no such style, or no such number of retries.
+    """
+    if style not in STYLES:
+        raise ValueError(f"no prompt style {style!r}; choose one of {', '.join(STYLES)}.")
+    if max_retries < 0:
+        raise ValueError(
+            f"max_retries is {max_retries}; use 0 to forfeit at the first unreadable reply."
+        )
+    return tuple(Talk(words, seat, style, max_retries) for seat in range(seats))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
 from unicodedata import category
 
 from sepo_envs.game import Unreadable
@@ -17,6 +19,9 @@ WORD = re.compile(r"\[\s*([A-Za-z]{1,20})\s*\]")
 """Longer words are no answer of any game, and quoting them would fill the next prompt."""
 NUMBER = re.compile(r"\[\s*([+-]?[0-9]{1,9})\s*\]")
 NUMBERS = re.compile(r"\[\s*([+-]?[0-9]{1,9}(?:\s*,\s*[+-]?[0-9]{1,9}){1,8})\s*\]")
+
+SHORT: Final = 40
+"""Characters of a reply that many say alike; what such a one says is remembered."""
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -50,6 +55,13 @@ def read_answer(
     >>> read_answer("Half for me: [1, 0,2]", legal=("1,0,2",), shape=NUMBERS)
     '1,0,2'
     """
+    read = _read_short if len(reply) <= SHORT else _read
+    return read(reply, tuple(legal), shape, choices)
+
+
+def _read(
+    reply: str, legal: tuple[str, ...], shape: re.Pattern[str], choices: str
+) -> str | Unreadable:
     found = list(shape.finditer(reply))
     distinct = list(dict.fromkeys(["".join(match[1].lower().split()) for match in found]))
     fits = len(distinct) == 1 and distinct[0] in legal
@@ -66,6 +78,9 @@ def read_answer(
     if not fits:
         return Unreadable(f"[{distinct[0]}] is not legal here; the legal moves are {legal_moves}")
     return Unreadable(f"it goes on after [{distinct[0]}]; the move must end the reply")
+
+
+_read_short = lru_cache(maxsize=4_096)(_read)
 
 
 def _goes_on(tail: str) -> bool:

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sepo_envs.aec import GameEnv, out_of_cycles, seen, totals
+from sepo_envs.aec import GameEnv, seen, totals
 from sepo_envs.batch import OVER, UNKNOWN, Board, room, written
-from sepo_envs.episode import Episode
+from sepo_envs.episode import Episode, out_of_cycles
 from sepo_envs.game import CHANCE
 
 Ints: TypeAlias = NDArray[np.int64]

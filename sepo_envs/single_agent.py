@@ -37,8 +37,8 @@ from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent, played_by
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
 from sepo_envs.options import refuse_unknown
-from sepo_envs.protocol import Style, Talk
-from sepo_envs.text import OVER, chat, foul, prompt, prompt_space, reply_space
+from sepo_envs.protocol import Style, silence
+from sepo_envs.text import OVER, Chat, foul, prompt, prompt_space, reply_space
 
 Observation: TypeAlias = dict[str, NDArray[Any]]
 Step: TypeAlias = tuple[Observation, float, bool, bool, dict[str, Any]]
@@ -166,7 +166,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         Raises:
             RuntimeError: it is not the agent's turn.
         """
-        if self.episode.actor != self.seat or self.table.over:
+        if self.table.moment.actor != self.seat or self.table.over:
             raise RuntimeError(
                 "it is not the agent's turn: the episode is over, or the opponent failed to move. "
                 "Call reset before the next step."
@@ -181,10 +181,10 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         return self.table.render()
 
     def _let_opponent_move(self) -> None:
-        while not self.table.over and (mover := self.episode.actor) != self.seat:
+        while not self.table.over and (mover := self.table.moment.actor) != self.seat:
             assert mover is not None, "somebody is to move until the table is over"
             legal = self.table.moment.legal
-            seen = self.game.observe(self.episode.state, mover)
+            seen = self.game.observe(self.table.moment.state, mover)
             move = self.opponent.act(seen, legal, self._draws[mover])
             self.table.play(played_by(self.opponent, move, legal))
 
@@ -193,7 +193,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
             "seat": self.seat,
             "opponent": self.opponent.name,
             "action_mask": self.table.observe(self.agent)["action_mask"],
-            **self.table.infos[self.agent],
+            **self.table.info(self.agent),
         }
 
 
@@ -239,10 +239,10 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     ) -> None:
         refuse_unknown(domain(game), options, SingleAgentTextEnv, SingleAgentEnv, GameEnv)
         self.inner = SingleAgentEnv(game, render_mode=render_mode, **options)
-        self.silence = [
-            Talk(self.inner.table.words, seat, style, max_retries)
-            for seat in range(self.inner.game.seats)
-        ]
+        self.silence = silence(
+            self.inner.table.words, self.game.seats, style=style, max_retries=max_retries
+        )
+        self.chat = Chat()
         self.render_mode = render_mode
         self.observation_space = prompt_space()
         self.action_space = reply_space()
@@ -265,7 +265,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     ) -> tuple[str, dict[str, Any]]:
         _, info = self.inner.reset(seed=seed, options=options)
         super().reset(seed=self.inner.np_random_seed if seed is not None else None)
-        self.talk = self.silence[self.inner.seat].hear(self.episode)
+        self.talk = self.silence[self.inner.seat].hear(self.inner.table.moment)
         return self._text(), self._told(info)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -277,22 +277,22 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
         self.inner.check_turn()
-        state = self.episode.state
-        self.talk, move = self.talk.reply(action, self.episode)
+        asked = self.inner.table.moment
+        self.talk, move = self.talk.reply(action, asked)
         if move is None:
             info = self.inner._info()
             return self._text(), 0.0, False, False, self._told(info)
-        reason = foul(self.talk, action, state) if move is FORFEIT else ""
+        reason = foul(self.talk, action, asked.state) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
         if not (terminated or truncated):
-            self.talk = self.talk.hear(self.episode)
+            self.talk = self.talk.hear(self.inner.table.moment)
         return self._text(), reward, terminated, truncated, self._told(info)
 
     def render(self) -> Frame | None:
         return self.inner.render()
 
     def _text(self) -> str:
-        return OVER if self.episode.actor is None else prompt(self.talk)
+        return OVER if self.inner.table.moment.actor is None else prompt(self.talk)
 
     def _told(self, info: dict[str, Any]) -> dict[str, Any]:
-        return {**info, "text": self._text(), "messages": chat(self.talk)}
+        return {**info, "text": self._text(), "messages": self.chat.of(self.talk)}

@@ -11,7 +11,7 @@ An unreadable reply changes nothing in the game and is asked again, with the rea
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from gymnasium.spaces import Dict, Text
 
@@ -19,7 +19,7 @@ from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.game import FORFEIT, State
 from sepo_envs.options import refuse_unknown
-from sepo_envs.protocol import Style, Talk
+from sepo_envs.protocol import Message, Style, Talk, silence
 
 PRINTABLE: Final = "".join(map(chr, range(32, 127))) + "\n"
 LONGEST_PROMPT: Final = 8_000
@@ -51,9 +51,24 @@ def prompt(talk: Talk) -> str:
     return ""
 
 
-def chat(talk: Talk) -> list[dict[str, str]]:
-    """The conversation as chat templates want it, oldest message first."""
-    return [{"role": role, "content": content} for role, content in talk.messages]
+class Chat:
+    """A talk as chat templates want it, kept as the talk grows: a list of dictionaries."""
+
+    def __init__(self) -> None:
+        self.opening: Message | None = None
+        self.told: list[dict[str, str]] = []
+
+    def of(self, talk: Talk) -> list[dict[str, str]]:
+        """The conversation, oldest message first, in a list of the caller's own.
+
+        One that opens with another message than the last did is another conversation.
+        """
+        messages = talk.messages
+        if messages and messages[0] is not self.opening:
+            self.opening, self.told = messages[0], []
+        for role, content in messages[len(self.told) :]:
+            self.told.append({"role": role, "content": content})
+        return self.told[:] if messages else []
 
 
 def foul(talk: Talk, reply: str, state: State) -> str:
@@ -81,10 +96,11 @@ class TextEnv(GameEnv):
     ) -> None:
         refuse_unknown(domain(game), options, TextEnv, GameEnv)
         super().__init__(game, **options)
-        self.silence = [
-            Talk(self.words, seat, style, max_retries) for seat in range(self.game.seats)
-        ]
-        self.talks = self.silence[:]
+        self.silence = silence(self.words, self.game.seats, style=style, max_retries=max_retries)
+        self.talks = list(self.silence)
+        self.chats = [Chat() for _ in self.silence]
+        self._voice = type(self.words), style
+        """Of what is told at a moment: equal words in one style tell the same."""
         self.observation_spaces = {
             agent: Dict({"text": prompt_space()}) for agent in self.possible_agents
         }
@@ -92,9 +108,9 @@ class TextEnv(GameEnv):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         super().reset(seed=seed, options=options)
-        self.talks = self.silence[:]
+        self.talks = list(self.silence)
+        self._prompts = dict.fromkeys(self.possible_agents, "")
         self._ask()
-        self._tell(*range(self.game.seats))
 
     def step(self, action: str | None) -> None:
         """Read the reply ``action`` of the agent whose turn it is.
@@ -102,47 +118,51 @@ class TextEnv(GameEnv):
         Raises:
             TypeError: the reply is no string. A failed model call must not become a move.
         """
+        moment = self.moment
         if self.over:
             super().step(action)
             return
-        agent = self.agent_selection
         if not isinstance(action, str):
-            raise TypeError(f"a reply is a string, but {agent} answered {action!r}.")
-        seat, episode = self.possible_agents.index(agent), self.episode
-        self.talks[seat], move = self.talks[seat].reply(action, episode)
+            raise TypeError(f"a reply is a string, but {self.agent_selection} answered {action!r}.")
+        seat = cast(int, moment.actor)
+        talk, move = self.talks[seat].reply(action, moment)
+        self.talks[seat] = talk
         if move is None:
-            self._ask_again(agent)
+            self._show(seat)
+            self._ask_again()
         else:
-            reason = foul(self.talks[seat], action, episode.state) if move is FORFEIT else ""
-            self.play(move, foul=reason)
+            self.play(move, foul=foul(talk, action, moment.state) if move is FORFEIT else "")
             self._ask()
-        self._tell(*(range(self.game.seats) if self.over else {seat, self.moment.actor}))
 
     def observe(self, agent: str) -> dict[str, str]:
-        return {"text": self._text(self.possible_agents.index(agent))}
+        return {"text": self._text(agent)}
+
+    def info(self, agent: str) -> dict[str, Any]:
+        info, seat = super().info(agent), self.possible_agents.index(agent)
+        info["text"] = self._text(agent)
+        info["messages"] = self.chats[seat].of(self.talks[seat])
+        return info
 
     def _ask(self) -> None:
         """Put the question to the seat that is to move."""
         moment, seat = self.moment, self.moment.actor
         if seat is not None:
-            talk, episode = self.talks[seat], moment.episode
-            told = moment.recall((type(talk.words), talk.style), lambda: talk.told(episode))
-            self.talks[seat] = talk.hear(episode, told=told)
+            talk = self.talks[seat]
+            told = moment.recall(self._voice, talk.told, moment)
+            self.talks[seat] = talk.hear(moment, told=told)
+            self._show(seat)
 
-    def _ask_again(self, agent: str) -> None:
-        """A step in which nothing happens in the game: ``agent`` stays on turn."""
+    def _show(self, seat: int) -> None:
+        """Make the question that the seat's talk ends with its observation."""
+        self._prompts[self.possible_agents[seat]] = self.talks[seat].messages[-1].content
+
+    def _text(self, agent: str) -> str:
+        return OVER if self.moment.actor is None else self._prompts[agent]
+
+    def _ask_again(self) -> None:
+        """A step in which nothing happens in the game: the agent stays on turn."""
         self._calls += 1
         self._clear_rewards()
-        self._cumulative_rewards[agent] = 0.0
+        self._cumulative_rewards[self.agent_selection] = 0.0
         if self.render_mode == "human":
             self.render()
-
-    def _tell(self, *seats: int | None) -> None:
-        """Renew the prompt and the chat in the infos of ``seats``."""
-        for seat in seats:
-            if seat is not None:
-                info = self.infos[self.possible_agents[seat]]
-                info["text"], info["messages"] = self._text(seat), chat(self.talks[seat])
-
-    def _text(self, seat: int) -> str:
-        return OVER if self.moment.actor is None else prompt(self.talks[seat])

@@ -1,6 +1,7 @@
 """Games played in text: prompts out, replies in, and the foul rule between them."""
 
 import pickle
+from itertools import cycle
 
 import pytest
 
@@ -153,3 +154,38 @@ def test_a_pickle_taken_in_mid_talk_goes_on_as_the_original():
 def test_an_impossible_option_is_refused_where_the_environment_is_made(options, text):
     with pytest.raises(ValueError, match=text):
         kuhn_poker_v0.text_env(**options)
+
+
+@pytest.mark.parametrize("style", ["conversation", "fresh"])
+def test_an_info_is_the_same_whenever_and_however_often_it_is_read(style):
+    read, unread = (kuhn_poker_v0.text_env(hands=3, style=style) for _ in range(2))
+    for table in (read, unread):
+        table.reset(seed=3)
+    replies = cycle(["[bet]", "Hmm.", "[call]", "[check]", "no", "no", "[check]"])
+    while not read.unwrapped.over:
+        str([read.last(), read.infos, read.infos])
+        reply = next(replies)
+        for table in (read, unread):
+            table.step(reply)
+    assert unread.infos == read.infos
+    assert unread.infos["player_0"]["messages"]
+
+
+def test_a_chat_once_read_stays_as_it_was_when_the_talk_goes_on():
+    table = dealt(Card.QUEEN, Card.JACK)
+    before = table.last()[-1]["messages"]
+    for reply in ("[check]", "[bet]"):
+        table.step(reply)
+    after = table.last()[-1]["messages"]
+    assert (len(before), len(after), after[0]) == (1, 3, before[0])
+    before.clear()
+    assert table.last()[-1]["messages"] == after
+
+
+def test_a_second_episode_opens_a_chat_of_its_own():
+    table = kuhn_poker_v0.text_env()
+    for seed in (0, 0, 1):
+        table.reset(seed=seed)
+        assert [message["role"] for message in table.last()[-1]["messages"]] == ["user"]
+        table.step("[check]")
+        assert table.infos["player_0"]["messages"][-1]["content"] == "[check]"

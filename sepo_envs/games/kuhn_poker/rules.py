@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from itertools import permutations
 from typing import Final
 
 from sepo_envs.game import CHANCE, Forfeit
@@ -53,6 +54,7 @@ class Move(StrEnum):
 
 
 MOVES: Final = (Move.PASS, Move.BET)
+DECK: Final = tuple(Card)
 FIRST, SECOND = 0, 1
 
 STAKE: Final = {"pp": 1.0, "pbp": 1.0, "pbb": 2.0, "bp": 1.0, "bb": 2.0}
@@ -83,6 +85,12 @@ class Hand:
         showdown = FIRST if self.cards[FIRST] > self.cards[SECOND] else SECOND
         won = FOLDED_TO.get(self.line, showdown) == FIRST
         return (stake, -stake) if won else (-stake, stake)
+
+
+WINNINGS: Final[Mapping[tuple[tuple[Card, ...], str], tuple[float, float]]] = {
+    (cards, line): Hand(cards, line).winnings() for cards in permutations(Card, 2) for line in STAKE
+}
+"""`Hand.winnings` of the thirty hands that there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,7 @@ class KuhnPoker:
     def chance_outcomes(self, state: State) -> tuple[tuple[Card, float], ...]:
         if self.actors(state) != (CHANCE,):
             return ()
-        left = [card for card in Card if card not in state.hand.cards]
+        left = [card for card in DECK if card not in state.hand.cards]
         return tuple((card, 1 / len(left)) for card in left)
 
     def legal_moves(self, state: State, seat: int) -> tuple[Move, ...]:
@@ -171,16 +179,14 @@ class KuhnPoker:
 
     def play(self, state: State, moves: Mapping[int, Card | Move | Forfeit]) -> State:
         """A FORFEIT folds to a bet and otherwise checks."""
-        if tuple(moves) != self.actors(state):
-            raise ValueError(
-                f"{tuple(moves)} moved, but it is {self.actors(state)}'s turn at {state}."
-            )
+        actors, hand = self.actors(state), state.hand
+        if tuple(moves) != actors:
+            raise ValueError(f"{tuple(moves)} moved, but it is {actors}'s turn at {state}.")
         [(actor, move)] = moves.items()
-        hand = state.hand
         if actor == CHANCE:
-            if move not in [card for card, _ in self.chance_outcomes(state)]:
+            if move not in DECK or move in hand.cards:
                 raise ValueError(f"cannot deal {move!r}: {hand.cards} are already dealt.")
-            return State(state.settled, Hand((*hand.cards, Card(move)), hand.line))
+            return State(state.settled, Hand((*hand.cards, DECK[DECK.index(move)]), hand.line))
         if isinstance(move, Forfeit):
             move = Move.PASS
         if move not in MOVES:
@@ -190,11 +196,9 @@ class KuhnPoker:
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each settled hand's points to seat 0 and seat 1."""
-        by_position = [hand.winnings() for hand in state.settled]
-        return tuple(
-            pay if number % 2 == FIRST else (pay[SECOND], pay[FIRST])
-            for number, pay in enumerate(by_position)
-        )
+        by_position = [WINNINGS[hand.cards, hand.line] for hand in state.settled]
+        by_position[1::2] = [pay[::-1] for pay in by_position[1::2]]
+        return tuple(by_position)
 
     def payoff_range(self) -> tuple[float, float]:
         return -max(STAKE.values()), max(STAKE.values())
@@ -204,14 +208,17 @@ class KuhnPoker:
             mine, theirs = hand.cards[:: 1 if number % 2 == seat else -1]
             return mine, None if hand.line in FOLDED_TO else theirs, hand.line
 
-        position = self._seat(state, seat)
-        dealt = len(state.hand.cards) > position
         return Observation(
             seat=seat,
-            card=state.hand.cards[position] if dealt else None,
+            card=self.card(state, seat),
             line=state.hand.line,
             settled=tuple(seen(number, hand) for number, hand in enumerate(state.settled)),
         )
+
+    def card(self, state: State, seat: int) -> Card | None:
+        """What ``seat`` holds in the current hand; None before it is dealt."""
+        position = self._seat(state, seat)
+        return state.hand.cards[position] if len(state.hand.cards) > position else None
 
     @property
     def feature_names(self) -> tuple[str, ...]:

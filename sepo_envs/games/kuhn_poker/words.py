@@ -21,12 +21,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sepo_envs.game import Unreadable
-from sepo_envs.games.kuhn_poker.rules import FIRST, FOLDED_TO, KuhnPoker, Move, State
+from sepo_envs.games.kuhn_poker.rules import FIRST, FOLDED_TO, Card, KuhnPoker, Move, State
 from sepo_envs.replies import one_of, read_answer
 
 QUIET = {Move.PASS: "check", Move.BET: "bet"}
 """What the moves are called while nobody has bet."""
 FACING_A_BET = {Move.PASS: "fold", Move.BET: "call"}
+
+ASK_QUIET, ASK_FACING_A_BET = (
+    f"You may think first. End your reply with exactly one move: {one_of(names.values())}."
+    for names in (QUIET, FACING_A_BET)
+)
+
+NEWS = {
+    (card, line): f"You are dealt the {card.name.title()}. {so_far}"
+    for card in Card
+    for line, so_far in [
+        ("", "You act first."),
+        ("p", "Your opponent checks."),
+        ("b", "Your opponent bets."),
+    ]
+}
+"""Of a seat's first decision in a hand."""
 
 RULES = (
     "You are playing Kuhn poker against one opponent.\n"
@@ -48,25 +64,13 @@ class KuhnPokerWords:
         return RULES
 
     def news(self, state: State, seat: int) -> str:
-        hand, seen = state.hand, self.game.observe(state, seat)
-        if seen.card is None:
+        card = self.game.card(state, seat)
+        if card is None:
             return "The cards are being dealt."
-        dealt = f"You are dealt the {seen.card.name.title()}."
-        match hand.line:
-            case "":
-                return f"{dealt} You act first."
-            case "p":
-                return f"{dealt} Your opponent checks."
-            case "b":
-                return f"{dealt} Your opponent bets."
-            case _:
-                return "Your opponent bets."
+        return NEWS.get((card, state.hand.line), "Your opponent bets.")
 
     def ask(self, state: State, seat: int) -> str:
-        return (
-            "You may think first. End your reply with exactly one move: "
-            f"{one_of(self._names(state).values())}."
-        )
+        return ASK_FACING_A_BET if "b" in state.hand.line else ASK_QUIET
 
     def parse(self, reply: str, state: State, seat: int) -> Move | Unreadable:
         names = self._names(state)
@@ -78,7 +82,7 @@ class KuhnPokerWords:
         return f"[{self._names(state)[move]}]"
 
     def thoughts(self, state: State, seat: int) -> tuple[str, ...]:
-        card = self.game.observe(state, seat).card
+        card = self.game.card(state, seat)
         assert card is not None, "a seat decides only once it holds a card"
         stake = "my opponent has bet" if "b" in state.hand.line else "nobody has bet"
         return (f"I hold the {card.name.title()}.", f"With the {card.name.title()}, and {stake}:")

@@ -232,8 +232,10 @@ class PrisonersDilemma:
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each finished round's points to seat 0 and seat 1."""
-        usual = usual_points(self)
-        return tuple([usual.get(done) or self.paid(done) for done in state.played])
+        if self.noise:
+            return tuple([self.paid(done) for done in state.played])
+        points = points_by_choice(self)
+        return tuple([points[done.chosen] for done in state.played])
 
     def paid(self, done: Round) -> tuple[float, float]:
         """The points of one finished round to seat 0 and seat 1."""
@@ -333,6 +335,9 @@ class PrisonersDilemma:
 
 
 @lru_cache(maxsize=64)
-def usual_points(game: PrisonersDilemma) -> dict[Round, tuple[float, float]]:
-    """What each of `PLAYED` pays in ``game``."""
-    return {done: game.paid(done) for done in PLAYED.values()}
+def points_by_choice(
+    game: PrisonersDilemma,
+) -> dict[tuple[Move | Forfeit, ...], tuple[float, float]]:
+    """What both seats' choices pay in a ``game`` without noise."""
+    choices = (*MOVES, FORFEIT)
+    return {(a, b): game.paid(Round((a, b))) for a in choices for b in choices}

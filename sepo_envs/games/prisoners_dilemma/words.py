@@ -16,10 +16,13 @@ at a time and all in one prompt. `tests/transcripts/prisoners_dilemma.txt` is th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sepo_envs.game import Unreadable
 from sepo_envs.games.prisoners_dilemma.rules import MOVES, Move, PrisonersDilemma, Round, State
 from sepo_envs.replies import one_of, read_answer
+
+ASK = f"You may think first. End your reply with exactly one move: {one_of(MOVES)}."
 
 
 def points(number: float) -> str:
@@ -56,20 +59,14 @@ class PrisonersDilemmaWords:
         now = f"Round {len(state.played) + 1} of {self._at_most()}{self.game.rounds}."
         if not state.played:
             return now
-        last = state.played[-1]
-        paid = self.game.paid(last)
-        return (
-            f"In round {len(state.played)} {self._my_move(last, seat)} and "
-            f"{self._their_move(last, 1 - seat)}: you got {points(paid[seat])}, "
-            f"they got {paid[1 - seat]:g}. {now}"
-        )
+        return f"{self._outcome(len(state.played), state.played[-1], seat)} {now}"
 
     def ask(self, state: State, seat: int) -> str:
-        return f"You may think first. End your reply with exactly one move: {one_of(MOVES)}."
+        return ASK
 
     def parse(self, reply: str, state: State, seat: int) -> Move | Unreadable:
         word = read_answer(reply, legal=MOVES)
-        return word if isinstance(word, Unreadable) else Move(word)
+        return word if isinstance(word, Unreadable) else MOVES[MOVES.index(word)]
 
     def say(self, move: Move, state: State, seat: int) -> str:
         return f"[{move}]"
@@ -105,6 +102,16 @@ class PrisonersDilemmaWords:
             gains = ", ".join(f"player_{seat} {paid[seat]:+g}" for seat in (0, 1))
             lines.append(f"round {number}: {moves} -> {gains}")
         return "\n".join(lines or ["round 1: not played yet"])
+
+    @lru_cache(maxsize=4_096)  # noqa: B019  of values, which hold nothing alive
+    def _outcome(self, number: int, last: Round, seat: int) -> str:
+        """What round ``number``, the ``last`` one played, brought."""
+        paid = self.game.paid(last)
+        return (
+            f"In round {number} {self._my_move(last, seat)} and "
+            f"{self._their_move(last, 1 - seat)}: you got {points(paid[seat])}, "
+            f"they got {paid[1 - seat]:g}."
+        )
 
     def _horizon(self) -> str:
         rounds = f"{self.game.rounds} round{'' if self.game.rounds == 1 else 's'}"
