@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import operator
 import reprlib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import gymnasium
@@ -28,7 +28,7 @@ from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
-from sepo_envs.catalogue import Domain, domain
+from sepo_envs.catalogue import CATALOGUE, Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, out_of_cycles, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
@@ -282,10 +282,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self.render()
 
     def _penalties(self, seat: int) -> Report:
-        hook = self.hook
-        if not (isinstance(hook, HarmsHook) and isinstance(hook.harms, Hashable)):
-            return hook(self.episode, seat)
-        found = self.moment.recall((hook, seat), hook, self.episode, seat)
+        hook, ours = self.hook, CATALOGUE.get(self.domain.name) is self.domain
+        if not (ours and isinstance(hook, HarmsHook) and hook.harms is self.domain.harms):
+            return hook(self.episode, seat)  # it may answer otherwise the next time
+        found = self.moment.recall((hook.profile, seat), hook, self.episode, seat)
         return {name: harm.copy() for name, harm in found.items()}
 
     def _out_of_cycles(self) -> bool:

@@ -25,7 +25,7 @@ from sepo_envs.game import CHANCE, Forfeit, Game, Move, State
 
 T = TypeVar("T")
 MOST: Final = 20_000
-"""Moments of one game that are remembered, some 20 to 60 MB; later ones are forgotten at once."""
+"""Moments of one game that are remembered, some 20 to 110 MB; later ones are forgotten at once."""
 
 
 class Moment:
@@ -127,7 +127,7 @@ class Moment:
         return moment_of, (self.episode,)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _first(game: Hashable) -> Moment:
     rules = cast(Game, game)
     return Moment(rules, rules.start(), [1])

@@ -11,13 +11,15 @@ An unreadable reply changes nothing in the game and is asked again, with the rea
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from gymnasium.spaces import Dict, Text
 
 from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import Domain, domain
-from sepo_envs.game import FORFEIT, State
+from sepo_envs.game import FORFEIT, State, Words
 from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Message, Style, Talk, silence
 
@@ -49,6 +51,20 @@ def prompt(talk: Talk) -> str:
         if message.role == "user":
             return message.content
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _voice(words: Hashable, style: Style) -> object:
+    return object()
+
+
+def voice(words: Words, style: Style) -> object | None:
+    """Stands for what is told at a moment: equal words in one style tell the same, no others.
+
+    None for words that are not compared by value, which nobody can share.
+    """
+    by_value = isinstance(words, Hashable) and type(words).__eq__ is not object.__eq__
+    return _voice(cast(Hashable, words), style) if by_value else None
 
 
 class Chat:
@@ -99,8 +115,7 @@ class TextEnv(GameEnv):
         self.silence = silence(self.words, self.game.seats, style=style, max_retries=max_retries)
         self.talks = list(self.silence)
         self.chats = [Chat() for _ in self.silence]
-        self._voice = type(self.words), style
-        """Of what is told at a moment: equal words in one style tell the same."""
+        self._voice = voice(self.words, style)
         self.observation_spaces = {
             agent: Dict({"text": prompt_space()}) for agent in self.possible_agents
         }
@@ -147,8 +162,8 @@ class TextEnv(GameEnv):
         """Put the question to the seat that is to move."""
         moment, seat = self.moment, self.moment.actor
         if seat is not None:
-            talk = self.talks[seat]
-            told = moment.recall(self._voice, talk.told, moment)
+            talk, known = self.talks[seat], self._voice
+            told = talk.told(moment) if known is None else moment.recall(known, talk.told, moment)
             self.talks[seat] = talk.hear(moment, told=told)
             self._show(seat)
 

@@ -1,17 +1,22 @@
 """Moments are episodes that remember; nothing else about them may differ."""
 
 import pickle
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
 
 from sepo_envs import moments
+from sepo_envs.aec import GameEnv
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.draws import DEAL, Draws
 from sepo_envs.episode import begin
-from sepo_envs.game import CHANCE, FORFEIT
+from sepo_envs.game import CHANCE, FORFEIT, Penalty
+from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
+from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.moments import moment_of
+from sepo_envs.text import TextEnv
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -64,3 +69,44 @@ def test_an_illegal_move_is_refused_and_not_remembered():
     for _ in range(2):
         with pytest.raises(ValueError, match="no move of Kuhn poker"):
             moment.after("raise")
+
+
+@dataclass(frozen=True)
+class Greeting(KuhnPokerWords):
+    """Kuhn poker's words in another tone: a study of prompts would compare such."""
+
+    hello: str = "Hello."
+
+    def ask(self, state, seat):
+        return f"{self.hello} {KuhnPokerWords.ask(self, state, seat)}"
+
+
+def test_words_that_differ_share_no_prompt_though_the_game_is_one():
+    for hello in ("Hello.", "Guten Tag.", "Hello."):
+        mine = replace(
+            CATALOGUE["kuhn_poker"], words=lambda game, hello=hello: Greeting(game, hello)
+        )
+        table = TextEnv(mine)
+        table.reset(seed=0)
+        assert hello in table.observe("player_0")["text"]
+
+
+class Fickle(KuhnPokerHarms):
+    """Harms that somebody changes between two games."""
+
+    price = 1.0
+
+    def penalties(self, game, state, seat, *, profile):
+        found = KuhnPokerHarms.penalties(self, game, state, seat, profile=profile)
+        return replace(found, exploitation=Penalty((self.price,)))
+
+
+def test_harms_of_ones_own_are_asked_anew_at_every_end():
+    harms = Fickle()
+    table = GameEnv(replace(CATALOGUE["kuhn_poker"], harms=harms))
+    for price in (1.0, 2.0):
+        type(harms).price = price
+        table.reset(seed=0)
+        while not table.over:
+            table.step(0)
+        assert table.infos["player_0"]["penalties"]["exploitation"]["value"] == price
