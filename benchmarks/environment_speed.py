@@ -37,6 +37,8 @@ REPETITIONS = 8
 """Rounds of the dilemma elsewhere: our default."""
 STRUCTURED, BATCHED, SEEN = 3_000, 100_000, 4
 """Hands at a table; episodes of a batch; batches that a known board has seen."""
+LARGE = 1_000_000
+"""Episodes of a batch that is large beside the 131,071 nodes that a new board explores."""
 PEERS = ("textarena", "shimmy", "open_spiel")
 
 
@@ -90,7 +92,9 @@ def notes() -> tuple[str, ...]:
         "here and nowhere else.",
         "OpenSpiel plays each game in C++ (`evaluate_bots` between uniform random bots). Our batch "
         f"is {BATCHED:,} episodes between uniform policies: on a new board, which has yet to ask "
-        f"the rules everything, and on one that {SEEN * BATCHED:,} episodes have been played on.",
+        f"the rules everything, and on one that {SEEN * BATCHED:,} episodes have been played on. "
+        f"What a new board asks is paid once: {LARGE:,} episodes of the dilemma on one show how "
+        "little that is in a large batch.",
         "The best response is to a table of random probabilities in all 21,845 histories per seat "
         "of eight rounds, the solver's construction included.",
     )
@@ -128,7 +132,7 @@ def races() -> Iterator[Race]:
     yield Race(
         "Kuhn poker, batch on a new board",
         "OpenSpiel C++",
-        lambda number: in_batch(number, Board(kuhn)),
+        lambda number: in_batch(number, Board(kuhn), BATCHED),
         partial(in_openspiel, game=pyspiel.load_game("kuhn_poker")),
     )
     dilemma = PrisonersDilemma(rounds=REPETITIONS)
@@ -138,16 +142,22 @@ def races() -> Iterator[Race]:
     yield Race(
         f"IPD, {REPETITIONS} rounds, batch on a new board",
         "OpenSpiel C++",
-        lambda number: in_batch(number, Board(dilemma)),
+        lambda number: in_batch(number, Board(dilemma), BATCHED),
+        partial(in_openspiel, game=repeated),
+    )
+    yield Race(
+        f"IPD, {REPETITIONS} rounds, {LARGE:,} episodes on a new board",
+        "OpenSpiel C++",
+        lambda number: in_batch(number, Board(dilemma), LARGE),
         partial(in_openspiel, game=repeated),
     )
     known = Board(dilemma)
     for number in range(SEEN):
-        in_batch(-1 - number, known)
+        in_batch(-1 - number, known, BATCHED)
     yield Race(
         f"IPD, {REPETITIONS} rounds, batch on a known board",
         "OpenSpiel C++",
-        partial(in_batch, board=known),
+        partial(in_batch, board=known, episodes=BATCHED),
         partial(in_openspiel, game=repeated),
     )
 
@@ -265,14 +275,14 @@ UNIFORM = Uniform()
 """One object, because a board remembers what each policy answered."""
 
 
-def in_batch(number: int, board: Board) -> Work:
-    """`BATCHED` episodes at once, with seeds of their own for each ``number`` from -100 on."""
-    seeds = np.arange(BATCHED) + (number + 100) * BATCHED
+def in_batch(number: int, board: Board, episodes: int) -> Work:
+    """All ``episodes`` at once, with seeds of their own for each ``number`` from -100 on."""
+    seeds = np.arange(episodes) + (number + 100) * episodes
     started = process_time()
     played = board.play((UNIFORM, UNIFORM), seeds=seeds)
     seconds = process_time() - started
     steps = played.each(lambda ending: sum(entry.actor >= 0 for entry in ending.entries))
-    return Work(int(steps.sum()), BATCHED, seconds)
+    return Work(int(steps.sum()), episodes, seconds)
 
 
 def in_openspiel(number: int, game: Any, games: int = 20_000) -> Work:

@@ -22,6 +22,7 @@ Source of the format: https://jsonlines.org.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +54,45 @@ class ReplayError(ValueError):
 
 
 def append(path: Path | str, episode: Episode, about: Mapping[str, Any] | None = None) -> None:
-    """Add ``episode`` to the file, which is made if need be; it is on disk when this returns."""
+    """Add ``episode`` to the file, which is made if need be; it is on disk when this returns.
+
+    A last line without its end, whose writer was cut short, is ended first, so that it spoils no
+    other; `check` names it.
+    """
     record = episode.save()
     if about:
         record["about"] = dict(about)
-    with Path(path).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, separators=(",", ":")) + "\n")
+    line = json.dumps(record, separators=(",", ":")) + "\n"
+    file = Path(path)
+    with file.open("ab") as end:
+        end.write(("\n" + line if _cut_short(file) else line).encode())
+
+
+def check_appendable(path: Path | str) -> None:
+    """Refuse a file that `append` could not add to, before anything is played for it.
+
+    Raises:
+        OSError: it cannot be written: its folder is missing, say, or it is a folder itself.
+        ValueError: it is there and holds something else than episodes, or cannot be read back.
+    """
+    file = Path(path)
+    if file.is_dir() or not file.exists():
+        file.open("xb").close()
+        file.unlink()
+        return
+    if not file.is_file():
+        raise ValueError(
+            f"{file} is no ordinary file, so that nothing saved there is kept. Name a file."
+        )
+    file.open("ab").close()
+    with file.open("rb") as content:
+        records = (_is_record(line) for line in _lines(content) if line.strip())
+        foreign = not next(records, True) and not any(records)
+    if foreign:
+        raise ValueError(
+            f"{file} is there, and no line of it is an episode; nothing is added to a file of "
+            "something else. Name another file."
+        )
 
 
 def read(path: Path | str, domains: Mapping[str, Domain] = CATALOGUE) -> Iterator[Replay]:
@@ -93,6 +127,24 @@ def check(
                 yield wrong
 
 
+def _cut_short(file: Path) -> bool:
+    """Whether the last line lacks its line break."""
+    if not file.is_file() or not file.stat().st_size:
+        return False
+    with file.open("rb") as content:
+        content.seek(-1, os.SEEK_END)
+        return content.read() != b"\n"
+
+
+def _is_record(line: bytes) -> bool:
+    """Whether it has the form of an episode, whatever its game."""
+    try:
+        check_form(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     """Each line; of one that is too long only its beginning, too long as well."""
     while line := file.readline(LONGEST_LINE + 1):
@@ -122,8 +174,20 @@ def _replay(line: bytes, number: int, domains: Mapping[str, Domain]) -> Replay:
         raise ValueError(
             f"about is a {type(about).__name__}; it must be a dictionary, or be left out."
         )
-    found = domains[record["game"]] if record["game"] in domains else domain(record["game"])
+    found = _domain(record["game"], domains)
     return Replay(number, found, restore(_game(found, record["options"]), record), about)
+
+
+def _domain(name: str, domains: Mapping[str, Domain]) -> Domain:
+    if name in domains:
+        return domains[name]
+    try:
+        return domain(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} A game of your own is passed in domains, or named by "
+            "`replay FILE --game package.module:NAME`."
+        ) from error
 
 
 def _game(found: Domain, options: dict[str, Any]) -> Any:

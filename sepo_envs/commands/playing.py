@@ -14,9 +14,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-from itertools import count
 from pathlib import Path
 from secrets import randbits
+from shlex import join
 
 from sepo_envs import replays
 from sepo_envs.catalogue import Domain
@@ -70,9 +70,12 @@ def run(given: argparse.Namespace) -> int:
         raise UsageError(
             f"--seat is {given.seat}, but {found.name} has seats 0 to {game.seats - 1}."
         )
+    if given.save is not None:
+        with as_usage(ValueError):
+            replays.check_appendable(given.save)
     with as_usage(ValueError):
         seed = randbits(32) if given.seed is None else checked_seed(given.seed, "--seed")
-    play(
+    finished = play(
         found,
         game,
         opponent,
@@ -81,6 +84,10 @@ def run(given: argparse.Namespace) -> int:
         save=given.save,
         human=Human(found.words(game)),
     )
+    if given.save is not None and finished:
+        named = ["--game", given.game] if ":" in given.game else []
+        again = join(["python", "-m", "sepo_envs", "replay", str(given.save), *named])
+        print(f"They are in {given.save}: {again}")
     return 0
 
 
@@ -93,33 +100,35 @@ def play(
     seed: int,
     seat: int | None = None,
     save: Path | None = None,
-) -> None:
+) -> int:
     """Episodes until the person leaves, then the score; ``human`` reads and is shown everything.
 
     Args:
         seed: episode n is the n-th that `sepo_envs.draws` gives for it, as in the environments.
         seat: the person's; None alternates.
         save: the replay file to which each finished episode is added at once.
+
+    Returns:
+        How many episodes were finished.
     """
-    write, total = human.write, 0.0
+    write, total, number = human.write, 0.0, 0
     write(f"You play {found.title} against {opponent.name}. Ctrl-D leaves.")
     write(f"To be dealt the same again: --seed {seed}\n")
-    for number in count():
+    while True:
         mine = number % game.seats if seat is None else seat
         write(f"=== episode {number + 1}: you are player_{mine} ===\n")
         try:
             episode = _episode(game, human, opponent, mine, Source(seed, number))
         except (HumanLeftError, KeyboardInterrupt):
             write(f"\nYou leave with {points(total)} after {_finished(number)}.")
-            if save is not None and number:
-                write(f"They are in {save}: python -m sepo_envs replay {save}")
-            return
+            return number
         names = [human.name if s == mine else opponent.name for s in range(game.seats)]
         total += episode.returns[mine]
         if save is not None:
             replays.append(save, episode, {"players": names, "seed": seed, "episode": number})
         write("\n" + outcome(found, episode, names))
-        write(f"So far: {points(total)} in {_finished(number + 1)}.\n")
+        number += 1
+        write(f"So far: {points(total)} in {_finished(number)}.\n")
 
 
 def _episode(game: Game, human: Human, opponent: Opponent, mine: int, source: Source) -> Episode:

@@ -7,19 +7,21 @@ examples:
   python -m sepo_envs replay matches.jsonl
   python -m sepo_envs replay matches.jsonl --episode 3
   python -m sepo_envs replay matches.jsonl --episode 3 --picture end.png
+  python -m sepo_envs replay mine.jsonl --game my_package.nim:NIM
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 
 from sepo_envs import replays
+from sepo_envs.catalogue import CATALOGUE, Domain
 from sepo_envs.commands.outcome import outcome
-from sepo_envs.commands.targets import UsageError, as_usage
+from sepo_envs.commands.targets import UsageError, as_usage, named_domain
 from sepo_envs.episode import begin
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Move
 from sepo_envs.replays import Replay, ReplayError
@@ -33,12 +35,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--picture", metavar="FILE", type=Path, help="draw how it stands at its end, as a .png say"
     )
+    parser.add_argument(
+        "--game",
+        metavar="MODULE:NAME",
+        action="append",
+        default=[],
+        help="a Domain of your own that the file may hold; may be given several times",
+    )
 
 
 def run(given: argparse.Namespace) -> int:
+    domains = CATALOGUE | {own.name: own for own in map(named_domain, given.game)}
     if given.episode is None and given.picture is None:
-        return table(given.file)
-    replay = chosen(given.file, given.episode)
+        return table(given.file, domains)
+    replay = chosen(given.file, given.episode, domains)
     if given.picture is not None:
         with as_usage(ImportError, ValueError):
             replay.domain.draw(replay.episode.game, replay.episode.state).save(given.picture)
@@ -48,12 +58,13 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def table(file: Path) -> int:
+def table(file: Path, domains: Mapping[str, Domain]) -> int:
     """Print one row per line; the exit status."""
     form = "{:>5}  {:<18} {:<32} {:>5}  {:>5}  {}"
+    file.open("rb").close()  # what cannot be read is told before the heading
     print(form.format("line", "game", "players", "moves", "fouls", "returns"))
     good = wrong = 0
-    for found in replays.check(file):
+    for found in replays.check(file, domains):
         if isinstance(found, ReplayError):
             wrong += 1
             print(found, file=sys.stderr)
@@ -70,14 +81,14 @@ def table(file: Path) -> int:
     return 1 if wrong else 0
 
 
-def chosen(file: Path, line: int | None) -> Replay:
+def chosen(file: Path, line: int | None, domains: Mapping[str, Domain]) -> Replay:
     """The episode in that line; the only one of the file if no line is given.
 
     Raises:
         UsageError: there is no episode in that line, or there are several to choose from.
     """
     kept: list[Replay] = []
-    for found in replays.check(file):
+    for found in replays.check(file, domains):
         if isinstance(found, ReplayError):
             if line is None or str(found).startswith(f"{file}:{line}: "):
                 raise UsageError(str(found))

@@ -13,6 +13,7 @@ from benchmarks.command_line import BenchmarkError
 from benchmarks.records import load
 from sepo_envs.batch import Board
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
+from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 
 POKER = "Your available actions are: '[check]', '[bet]'"
 
@@ -49,14 +50,35 @@ def test_decisions_of_openspiels_games_are_counted_exactly():
 
 def test_tables_and_batches_play_whole_hands(monkeypatch):
     monkeypatch.setattr(speeds, "STRUCTURED", 400)
-    monkeypatch.setattr(speeds, "BATCHED", 4_000)
     for done in (
         speeds.in_integers(1),
         speeds.in_shimmy(1),
-        speeds.in_batch(1, Board(KuhnPoker())),
+        speeds.in_batch(1, Board(KuhnPoker()), 4_000),
     ):
         assert done.steps / done.games == pytest.approx(2.25, abs=0.12)
         assert done.seconds > 0
+
+
+def test_a_large_batch_on_a_new_board_is_raced_beside_the_small_one(monkeypatch):
+    """Eight rounds are sixteen decisions; both races are of whole matches on a board of their own,
+    and the same seeds on the same board would be the work of one of them only."""
+    monkeypatch.setattr(speeds, "BATCHED", 500)
+    monkeypatch.setattr(speeds, "LARGE", 4_000)
+    played = {race.name: race.ours for race in speeds.races() if race.name.startswith("IPD, 8")}
+    small = played["IPD, 8 rounds, batch on a new board"]
+    large = played["IPD, 8 rounds, 4,000 episodes on a new board"]
+    for _ in range(2):
+        assert small(1)[:2] == (500 * 16, 500)
+        assert large(1)[:2] == (4_000 * 16, 4_000)
+
+
+def test_the_cost_of_exploring_is_paid_once_per_board():
+    """By hand: k rounds can have gone 4 ways each, and then 3 nodes lead on, in the last 1."""
+    board = Board(PrisonersDilemma(rounds=3))
+    speeds.in_batch(1, board, 20_000)
+    reached = len(board)
+    speeds.in_batch(2, board, 20_000)
+    assert len(board) == reached == 3 * (1 + 4 + 16) + 64
 
 
 def test_the_record_tells_rates_and_their_ratios_pair_by_pair(tmp_path, monkeypatch):

@@ -1,37 +1,17 @@
 """python -m sepo_envs: what is printed, what is saved, and how slips are answered."""
 
 import io
-import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from sepo_envs import list_envs
-from sepo_envs.canvas import HEIGHT, WIDTH
-from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.commands import COMMANDS, main
-from sepo_envs.episode import dumps
 from sepo_envs.find_opponent import known_opponents, known_pools
 from sepo_envs.replays import read
 from sepo_envs.single_agent import SingleAgentEnv
-from tests.sepo_envs.test_replays import played
-
-
-@pytest.fixture
-def typed(monkeypatch, capsys):
-    """``typed(arguments, *lines)``: run a command with these lines typed; its status and output."""
-
-    def run(arguments: str, *lines: str):
-        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        status = main(arguments.split())
-        return status, capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -118,6 +98,21 @@ def test_seats_alternate_and_nothing_is_lost_by_leaving_in_mid_episode(typed, tm
     assert "=== episode 4: you are player_1 ===" in told.out
     assert "You leave with +14 points after 3 finished episodes." in told.out
     assert f"python -m sepo_envs replay {file}" in told.out
+
+
+@pytest.mark.parametrize(
+    ("save", "text"),
+    [
+        ("/dev/full", "/dev/full is no ordinary file"),
+        ("docs", "'docs'"),
+        ("no_such_folder/f.jsonl", "No such file or directory: 'no_such_folder/f.jsonl'"),
+        ("README.md", "README.md is there, and no line of it is an episode"),
+    ],
+)
+def test_a_file_that_cannot_be_saved_to_is_refused_before_anything_is_played(typed, save, text):
+    status, told = typed(f"play kuhn_poker --against nash --save {save}", "check", "fold")
+    assert (status, told.out) == (2, "")
+    assert text in told.err
 
 
 def test_ctrl_c_leaves_like_ctrl_d(monkeypatch, capsys):
@@ -275,106 +270,9 @@ def test_a_module_that_itself_fails_to_import_is_not_taken_for_a_missing_one(tmp
         main(["check", "own_broken:GAME"])
 
 
-@pytest.fixture
-def file(tmp_path) -> Path:
-    """One episode of each game, and between them a line that claims other returns."""
-    path = tmp_path / "matches.jsonl"
-    lines = [dumps(played(name, 3)) for name in CATALOGUE]
-    lines.insert(2, json.dumps({**json.loads(lines[0]), "returns": [9.0, -9.0]}))
-    path.write_text("".join(f"{line}\n" for line in lines))
-    return path
-
-
-def test_replay_verifies_every_line_and_tells_the_wrong_one(typed, file):
-    status, told = typed(f"replay {file}")
-    assert status == 1
-    assert told.err.startswith(f"{file}:3: the record claims returns [9.0, -9.0], but its moves")
-    rows = told.out.splitlines()
-    assert [row.split()[1] for row in rows[1:-1]] == list(CATALOGUE)
-    assert [row.split()[0] for row in rows[1:-1]] == ["1", "2", "4", "5", "6"]
-    assert rows[-1] == "5 episodes verified by playing every move again, 1 wrong line."
-
-
-def test_replay_shows_an_episode_move_by_move(typed, tmp_path):
-    (tmp_path / "f").write_text(
-        '{"game":"kuhn_poker","options":{"hands":1},'
-        '"moves":[[-1,2],[-1,0],[0,"bet"],[1,{"forfeit":true}]],"returns":[1.0,-1.0],'
-        '"about":{"players":["ann","bob"]}}\n'
-    )
-    status, told = typed(f"replay {tmp_path}/f --episode 1")
-    assert status == 0
-    assert told.out == (
-        "line 1: kuhn_poker (hands=1), ann against bob\n"
-        "   1  chance: king\n"
-        "        hand 1: player_0 King\n"
-        "   2  chance: jack\n"
-        "        hand 1: player_0 King, player_1 Jack\n"
-        "   3  player_0 (ann): [bet]\n"
-        "        hand 1: player_0 King, player_1 Jack: bet\n"
-        "   4  player_1 (bob): forfeit\n"
-        "        hand 1: player_0 King, player_1 Jack: bet fold (cards not shown) "
-        "-> player_0 +1, player_1 -1\n"
-        "\n"
-        "hand 1: player_0 King, player_1 Jack: bet fold (cards not shown) "
-        "-> player_0 +1, player_1 -1\n"
-        "\n"
-        "player_0 (ann): +1 point\n"
-        "  paper penalties: exploitation -2, collusion not defined, externality not defined\n"
-        "  econ penalties: exploitation -2, collusion not defined, externality not defined\n"
-        "player_1 (bob): -1 point, 1 foul\n"
-        "  paper penalties: exploitation 2, collusion not defined, externality not defined\n"
-        "  econ penalties: exploitation 2, collusion not defined, externality not defined\n"
-    )
-
-
-@pytest.mark.parametrize("line", [1, 2, 4, 5, 6])
-def test_replay_tells_every_game(typed, file, line):
-    status, told = typed(f"replay {file} --episode {line}")
-    assert status == 0
-    assert "econ penalties: exploitation" in told.out
-
-
-def test_an_episode_that_is_not_over_is_shown_without_penalties(typed, tmp_path):
-    (tmp_path / "f").write_text('{"game":"kuhn_poker","options":{"hands":1},"moves":[[-1,2]]}')
-    _, told = typed(f"replay {tmp_path}/f --episode 1")
-    assert told.out.endswith("The episode is not over.\n")
-    assert "penalties" not in told.out
-    _, told = typed(f"replay {tmp_path}/f")
-    assert "so far, not over" in told.out
-
-
-def test_replay_draws_the_end_of_an_episode(typed, file, tmp_path):
-    status, told = typed(f"replay {file} --episode 4 --picture {tmp_path}/end.png")
-    assert status == 0
-    assert np.asarray(Image.open(tmp_path / "end.png")).shape == (HEIGHT, WIDTH, 3)
-    assert f"{tmp_path}/end.png shows line 4 of {file}" in told.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        ("--episode 3", ":3: the record claims returns"),
-        ("--episode 99", "holds no episode in line 99. See them all: python -m sepo_envs replay"),
-        ("--picture out.png", "holds several episodes. Choose one: --episode LINE."),
-        ("--episode 1 --picture out.nonsense", "unknown file extension: .nonsense"),
-    ],
-)
-def test_an_episode_that_cannot_be_shown_is_told(typed, file, arguments, text):
-    status, told = typed(f"replay {file} {arguments}")
-    assert status == 2
-    assert text in told.err
-
-
 def test_whoever_reads_only_the_first_line_gets_no_traceback():
     run = subprocess.run(
         f"{sys.executable} -m sepo_envs list | head -1", shell=True, capture_output=True, text=True
     )
     assert run.stdout.startswith("kuhn_poker: ")
     assert run.stderr == ""
-
-
-def test_control_characters_of_a_file_do_not_reach_the_terminal(typed, tmp_path):
-    record = {**json.loads(dumps(played("kuhn_poker"))), "about": {"players": ["\x1b[31m", "b"]}}
-    (tmp_path / "f").write_text(json.dumps(record))
-    _, told = typed(f"replay {tmp_path}/f")
-    assert "\x1b" not in told.out

@@ -14,7 +14,7 @@ from sepo_envs import replays
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import begin, dumps
 from sepo_envs.game import CHANCE, FORFEIT
-from sepo_envs.replays import ReplayError, append, check, read
+from sepo_envs.replays import ReplayError, append, check, check_appendable, read
 
 
 def played(name, seed=0, **options):
@@ -87,6 +87,7 @@ def record(**changes):
         ("[]", "the record is [], which is no dictionary"),
         ("{}", "the record has no 'game'"),
         (record(game="khun_poker"), "there is no domain 'khun_poker'. Did you mean 'kuhn_poker'?"),
+        (record(game="stag_hunt"), "A game of your own is passed in domains, or named by `replay"),
         (record(options={"hand": 1}), "unexpected keyword argument 'hand'"),
         (record(options={"hands": 0}), "hands is 0"),
         (record(options={}), "played with options {}, but the game has {'hands': 1}"),
@@ -116,6 +117,45 @@ def test_a_last_line_that_was_cut_short_is_told_as_that(tmp_path):
     path.write_text(f"{GOOD}\n{GOOD[:40]}")
     _, wrong = check(path)
     assert "has no line break, so its writer was cut short" in str(wrong)
+
+
+@pytest.mark.parametrize("last", [GOOD[:40], GOOD])
+def test_a_last_line_without_its_end_takes_no_other_with_it(tmp_path, last):
+    path = tmp_path / "matches.jsonl"
+    path.write_text(f"{GOOD}\n{last}")
+    append(path, EPISODES[0], {"seed": 5})
+    _, cut, added = check(path)
+    assert isinstance(cut, ReplayError) == (last != GOOD)
+    assert (added.line, added.episode, added.about) == (3, EPISODES[0], {"seed": 5})
+
+
+def test_a_file_to_play_for_is_tried_without_a_trace(tmp_path):
+    check_appendable(tmp_path / "new.jsonl")
+    assert not (tmp_path / "new.jsonl").exists()
+    for content in ("", "\n", f"{GOOD[:40]}\n{GOOD}\n", dumps(EPISODES[1])):
+        (tmp_path / "f").write_text(content)
+        check_appendable(tmp_path / "f")
+        assert (tmp_path / "f").read_text() == content
+
+
+def test_a_file_of_something_else_is_not_added_to(tmp_path):
+    (tmp_path / "thesis.tex").write_text("All of it.\n[1, 2]\n")
+    with pytest.raises(ValueError, match="no line of it is an episode"):
+        check_appendable(tmp_path / "thesis.tex")
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/dev/full", ValueError),
+        ("/dev/null", ValueError),
+        (".", OSError),
+        ("no_such_folder/f.jsonl", FileNotFoundError),
+    ],
+)
+def test_what_cannot_be_saved_to_is_refused(path, error):
+    with pytest.raises(error):
+        check_appendable(path)
 
 
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="utf-8"))
