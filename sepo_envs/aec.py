@@ -32,6 +32,7 @@ from sepo_envs.catalogue import CATALOGUE, Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, out_of_cycles, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
+from sepo_envs.games.options import check_whole
 from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
 from sepo_envs.moments import Moment, first_moment, moment_of
 from sepo_envs.options import refuse_unknown
@@ -85,11 +86,9 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__()
-        if max_cycles is not None and (not isinstance(max_cycles, int) or max_cycles < 1):
-            raise ValueError(
-                f"max_cycles is {max_cycles!r}, but an agent needs at least 1 move. "
-                "Use None for no limit."
-            )
+        if max_cycles is not None:
+            least = "an agent needs at least 1 move (None is no limit)"
+            check_whole("max_cycles", max_cycles, least=1, because=least)
         self.domain = domain(game)
         refuse_unknown(self.domain, options, GameEnv)
         self.game: Game = self.domain.make(**options)

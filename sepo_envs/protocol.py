@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from sepo_envs.game import FORFEIT, Forfeit, Move, State, Unreadable, Words
+from sepo_envs.games.options import check_whole
 
 Style = Literal["conversation", "fresh"]
 STYLES: Final[tuple[str, ...]] = get_args(Style)
 
+FEWEST_RETRIES: Final = "0, which forfeits at the first unreadable reply, is the least"
 FORFEITED: Final = "That reply could not be read either, so the rules moved for you."
 
 
@@ -145,8 +147,5 @@ def silence(
     """
     if style not in STYLES:
         raise ValueError(f"no prompt style {style!r}; choose one of {', '.join(STYLES)}.")
-    if max_retries < 0:
-        raise ValueError(
-            f"max_retries is {max_retries}; use 0 to forfeit at the first unreadable reply."
-        )
+    check_whole("max_retries", max_retries, least=0, because=FEWEST_RETRIES)
     return tuple(Talk(words, seat, style, max_retries) for seat in range(seats))

@@ -148,7 +148,10 @@ def test_a_pickle_taken_in_mid_talk_goes_on_as_the_original():
     ("options", "text"),
     [
         ({"style": "fersh"}, "no prompt style 'fersh'; choose one of conversation, fresh"),
-        ({"max_retries": -1}, "max_retries is -1; use 0 to forfeit at the first"),
+        ({"max_retries": -1}, "max_retries is -1, but 0, which forfeits at the first unreadable"),
+        ({"max_retries": 1.5}, "max_retries is 1.5, but 0, which forfeits"),
+        ({"max_retries": "2"}, "max_retries is '2', but 0, which forfeits"),
+        ({"max_cycles": True}, "max_cycles is True, but an agent needs at least 1 move"),
     ],
 )
 def test_an_impossible_option_is_refused_where_the_environment_is_made(options, text):
