@@ -9,10 +9,11 @@ A package offers opponents for a game through the entry-point group ``sepo.oppon
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -36,13 +37,14 @@ def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
     """``opponent`` itself, or the one of that name for ``game``.
 
     Raises:
-        TypeError: it is neither a name nor an opponent.
-        ValueError: no package offers opponents for the game, or none has that name.
+        TypeError: it is neither a name nor an opponent, or what is on offer under it is none.
+        ValueError: no package offers opponents for the game, or none has that name, or two have.
     """
     if opponent is not None and not isinstance(opponent, str):
         return checked_opponent(opponent)
-    known = known_opponents(game)
-    if not known:
+    offers = _offers(game)
+    known = _without_clashes(offers)
+    if not offers:
         raise ValueError(
             f"no installed package offers opponents for {game!r}. Run `pip install sepo` (in a "
             "checkout, `pip install -e .`), or offer your own in a pyproject.toml: "
@@ -54,13 +56,19 @@ def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
             f"the environment needs an opponent: opponent={next(iter(known))!r}, say. "
             f"Known for {game}: {', '.join(known)}."
         )
+    if opponent in offers and opponent not in known:
+        (one, _), (other, _), *_ = offers[opponent]
+        raise ValueError(
+            f"two packages offer an opponent {opponent!r} for {game}: {one} and {other}. "
+            "Rename or uninstall one, or pass the opponent itself instead of its name."
+        )
     if opponent not in known:
         near = get_close_matches(opponent, known)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ValueError(
             f"there is no opponent {opponent!r} for {game}.{hint} Known: {', '.join(known)}."
         )
-    return known[opponent]
+    return checked_opponent(known[opponent])
 
 
 def checked_opponent(opponent: Any) -> Opponent:
@@ -93,20 +101,10 @@ Give the name of an opponent, or an object that has both.
 def known_opponents(game: str) -> dict[str, Opponent]:
     """Every opponent on offer for ``game``, by name.
 
-    Raises:
-        ValueError: two packages offer different opponents under one name.
+    A name under which two packages offer different opponents is left out: it means neither. A
+    package whose offer cannot be used is told in a warning, and takes no other's away.
     """
-    known: dict[str, Opponent] = {}
-    for entry in entry_points(group=GROUP, name=game):
-        offered: Mapping[str, Opponent] = entry.load()
-        clash = [name for name in offered if known.get(name, offered[name]) is not offered[name]]
-        if clash:
-            raise ValueError(
-                f"two packages offer an opponent {clash[0]!r} for {game}, one of them as "
-                f"{entry.value}. Rename one, or pass the opponent itself instead of its name."
-            )
-        known |= offered
-    return known
+    return _without_clashes(_offers(game))
 
 
 def known_pools(game: str) -> dict[str, tuple[str, ...]]:
@@ -116,10 +114,59 @@ def known_pools(game: str) -> dict[str, tuple[str, ...]]:
     of the opponents that it offers.
     """
     pools: dict[str, tuple[str, ...]] = {}
-    for entry in entry_points(group=GROUP, name=game):
-        for name, pool in getattr(import_module(entry.module), "POOLS", {}).items():
-            pools[name] = (*pools.get(name, ()), *(opponent.name for opponent in pool.opponents))
+    for entry, _ in _usable(game):
+        try:
+            shown = {
+                name: tuple(opponent.name for opponent in pool.opponents)
+                for name, pool in getattr(import_module(entry.module), "POOLS", {}).items()
+            }
+        except Exception as error:  # of a stranger's code: told, not swallowed
+            _warn(entry, f"the POOLS beside it raise {type(error).__name__}: {error}")
+            continue
+        for name, players in shown.items():
+            pools[name] = (*pools.get(name, ()), *players)
     return pools
+
+
+def _offers(game: str) -> dict[str, list[tuple[str, Opponent]]]:
+    """By name, each different opponent on offer and who offers it."""
+    offers: dict[str, list[tuple[str, Opponent]]] = {}
+    for entry, offered in _usable(game):
+        for name, opponent in offered.items():
+            same = offers.setdefault(name, [])
+            if all(opponent is not known for _, known in same):
+                same.append((_who(entry), opponent))
+    return offers
+
+
+def _without_clashes(offers: Mapping[str, list[tuple[str, Opponent]]]) -> dict[str, Opponent]:
+    return {name: offered[0][1] for name, offered in offers.items() if len(offered) == 1}
+
+
+def _usable(game: str) -> Iterator[tuple[EntryPoint, Mapping[str, Opponent]]]:
+    """Every entry point for ``game`` that loads to a mapping of names; a warning on any other."""
+    for entry in entry_points(group=GROUP, name=game):
+        try:
+            offered = entry.load()
+        except Exception as error:  # of a stranger's code: told, not swallowed
+            _warn(entry, f"loading it raises {type(error).__name__}: {error}")
+            continue
+        if not isinstance(offered, Mapping) or not all(isinstance(name, str) for name in offered):
+            _warn(entry, f"it is a {type(offered).__name__}, not a mapping of names to opponents")
+            continue
+        yield entry, offered
+
+
+def _warn(entry: EntryPoint, why: str) -> None:
+    warnings.warn(
+        f"the opponents for {entry.name} that {_who(entry)} offers are left out: {why}. "
+        "Mend that package's pyproject.toml, or uninstall it.",
+        stacklevel=4,
+    )
+
+
+def _who(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} ({entry.value})" if entry.dist else entry.value
 
 
 def played_by(opponent: Opponent, move: Any, legal: Sequence[Move]) -> Move | Forfeit:

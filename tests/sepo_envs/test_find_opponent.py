@@ -1,6 +1,7 @@
 """Opponents by name, from whichever packages offer some."""
 
 import re
+from importlib.metadata import EntryPoint
 
 import pytest
 
@@ -21,6 +22,8 @@ def test_the_installed_package_offers_its_opponents_by_name():
 class Entry:
     """Stands for an installed package's entry point."""
 
+    name, dist = "kuhn_poker", None
+
     def __init__(self, value, offered):
         self.value, self.load = value, lambda: offered
 
@@ -40,8 +43,37 @@ def test_opponents_of_several_packages_are_merged(monkeypatch):
 
 def test_two_packages_may_not_offer_different_opponents_under_one_name(monkeypatch):
     offer(monkeypatch, Entry("a:POOL", {"nash": NASH}), Entry("b:POOL", {"nash": UNIFORM}))
-    with pytest.raises(ValueError, match=r"two packages offer an opponent 'nash'.*b:POOL"):
+    with pytest.raises(ValueError, match=r"two packages offer an opponent 'nash'.*a:POOL and b:P"):
         named("nash")
+
+
+def test_a_clash_blocks_no_other_name(monkeypatch):
+    theirs = {"nash": UNIFORM, "mine": UNIFORM}
+    offer(monkeypatch, Entry("a:POOL", {"nash": NASH, "tight": NASH}), Entry("b:POOL", theirs))
+    assert (named("tight"), named("mine")) == (NASH, UNIFORM)
+    assert set(find_opponent.known_opponents("kuhn_poker")) == {"tight", "mine"}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("opponents.kuhn_poker:OPPONENTZ", "AttributeError"),
+        ("no_such_package.poker:OPPONENTS", "ModuleNotFoundError"),
+        ("opponents.kuhn_poker:SITUATIONS", "it is a tuple, not a mapping"),
+    ],
+)
+def test_an_offer_that_cannot_be_used_takes_no_other_away(monkeypatch, value, reason):
+    bad = EntryPoint("kuhn_poker", value, "sepo.opponents")
+    offer(monkeypatch, bad, Entry("a:POOL", {"nash": NASH}))
+    with pytest.warns(UserWarning, match=f"{value} offers are left out.*{reason}"):
+        assert named("nash") is NASH
+
+
+def test_only_the_name_of_what_is_no_opponent_is_refused(monkeypatch):
+    offer(monkeypatch, Entry("a:POOL", {"nash": NASH, "odd": 7}))
+    assert named("nash") is NASH
+    with pytest.raises(TypeError, match="opponent 7 has no name"):
+        named("odd")
 
 
 def test_an_unknown_name_is_answered_with_near_misses_and_all_known_names(monkeypatch):
