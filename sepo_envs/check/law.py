@@ -13,6 +13,8 @@ from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move, State, Words
 
 MOST_ENTRIES: Final = 20_000
 """An episode with more moves and chance outcomes than that is taken to have no end."""
+BEYOND_LONGEST: Final = 20
+"""Decisions of a seat beyond the game's longest after which an episode is taken to have no end."""
 SHOWN: Final = 12
 """Moves of the way to a state that a finding shows."""
 FORFEITS: Final = 0.1
@@ -199,12 +201,24 @@ def walk(
             if actor is None:
                 return
             episode = episode.play(_entry(place, actor, choose or random_move))
+            overlong = _overlong(episode)
         except Exception as error:  # of a stranger's code: told, not swallowed
             laws.give_up(place.where, raised(error))
             return
-        if len(episode.entries) > MOST_ENTRIES:
-            laws.give_up("at the start", f"no end after {MOST_ENTRIES:,} moves")
+        moved = len(episode.entries)
+        if moved > MOST_ENTRIES or overlong:
+            longest = episode.game.longest
+            laws.give_up("at the start", f"no end after {moved:,} moves, and longest is {longest}")
             return
+
+
+def _overlong(episode: Episode) -> bool:
+    """Whether a seat has decided far more often than the game says that it may."""
+    if type(episode.game.longest) is not int or not episode.entries:
+        return False
+    last = episode.entries[-1].actor
+    decided = sum(entry.actor == last for entry in episode.entries)
+    return last != CHANCE and decided > episode.game.longest + BEYOND_LONGEST
 
 
 def random_move(place: Place, seat: int) -> Move | Forfeit:

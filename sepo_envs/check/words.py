@@ -133,7 +133,11 @@ def _thought(place: Place) -> Iterator[str]:
     words, state = place.words, place.state
     for seat in place.seats:
         move = place.rng.choice(place.game.legal_moves(state, seat))
-        for thought in words.thoughts(state, seat):
+        thoughts = words.thoughts(state, seat)
+        if not isinstance(thoughts, tuple) or not all(isinstance(each, str) for each in thoughts):
+            yield f"thoughts for seat {seat} is {thoughts!r}, not a tuple of texts"
+            continue
+        for thought in thoughts:
             reply = f"{thought} {words.say(move, state, seat)}"
             read = words.parse(reply, state, seat)
             if read != move:
@@ -211,7 +215,7 @@ DECISION_LAWS: Final = (
         "a thought before a move leaves it readable",
         _thought,
         "expert traces are a thought and then a move; a bracket in it would name a second move.",
-        "write no square brackets in thoughts.",
+        "return a tuple of texts from thoughts, () if there are none, without square brackets.",
     ),
     Law(
         "parse refuses whatever is not exactly one move at the end",
