@@ -21,7 +21,7 @@ import gymnasium
 import pettingzoo
 
 from sepo_envs.catalogue import CATALOGUE, Domain
-from sepo_envs.games.options import check_whole
+from sepo_envs.games.options import check_flag, check_whole
 
 API: TypeAlias = Literal["aec", "parallel", "gymnasium", "vector"]
 
@@ -125,6 +125,12 @@ def make(
             impossible.
     """
     domain, id_api, id_text = _named(name)
+    check_flag("text", text)
+    if "game" in options:
+        raise TypeError(
+            f"{name!r} is the game already, so game={options['game']!r} would be a second. "
+            "Leave it out, or make that one by its name."
+        )
     wanted = "vector" if "num_envs" in options else "gymnasium" if opponent is not None else id_api
     api, text = api or wanted, text or id_text
     options = domain.preset(preset) | options

@@ -191,6 +191,13 @@ def test_the_paper_preset_is_the_published_game_and_options_change_it_further():
 @pytest.mark.parametrize(
     ("name", "options", "error", "text"),
     [
+        (
+            "kuhn_poker",
+            {"game": "prisoners_dilemma"},
+            TypeError,
+            "'kuhn_poker' is the game already, so game='prisoners_dilemma' would be a second",
+        ),
+        ("kuhn_poker", {"text": "yes"}, ValueError, "text is 'yes', .*: write True or False"),
         ("kuhn_poker", {"preset": "papr"}, ValueError, "no preset 'papr'; choose one of default"),
         ("kuhn", {}, ValueError, "no environment 'kuhn'. Did you mean 'kuhn_poker'"),
         ("sepo/KuhnPoker", {}, ValueError, "Did you mean 'sepo/KuhnPoker-v0'"),
