@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 from opponents import item_negotiation, prisoners_dilemma, repeated_auction, split_negotiation
@@ -88,63 +89,58 @@ def _first_alike(opponent: Opponent, table: item.Vector, values: item.Vector) ->
     return next(each for each in item.values_for(table) if demands(each) == demands(values))
 
 
-def _dilemma(**options: Any) -> Table:
-    found = domain("prisoners_dilemma")
+def _table(
+    library: ModuleType,
+    name: str,
+    *,
+    alone: Callable[[Any], Any],
+    forget: Callable[[Any, int, Players], Any],
+    seats: tuple[int, ...] = (0,),
+    **options: Any,
+) -> Table:
+    """The table of the domain ``name``, whose opponents are in ``library``."""
+    found = domain(name)
     return Table(
         game=found.make(**options),
         harms=found.harms,
-        pools=prisoners_dilemma.POOLS,
-        demonstrators=prisoners_dilemma.DEMONSTRATORS,
-        alone=lambda state: dilemma.State(state.played[-1:]),
-        forget=_forget_dilemma,
-        seats=(0,),
-    )
-
-
-def _auction(**options: Any) -> Table:
-    found = domain("repeated_auction")
-    return Table(
-        game=found.make(**options),
-        harms=found.harms,
-        pools=repeated_auction.POOLS,
-        demonstrators=repeated_auction.DEMONSTRATORS,
-        alone=lambda state: auction.State(state.settled[-1:], state.round),
-        forget=_forget_auction,
-        seats=(0, 1),  # bid rotation counts turns from seat 0
-    )
-
-
-def _split(**options: Any) -> Table:
-    found = domain("split_negotiation")
-    return Table(
-        game=found.make(**options),
-        harms=found.harms,
-        pools=split_negotiation.POOLS,
-        demonstrators=split_negotiation.DEMONSTRATORS,
-        alone=lambda state: split.State(state.history[-1:]),
-        forget=_forget_split,
-        seats=(0,),
-    )
-
-
-def _items(**options: Any) -> Table:
-    found = domain("item_negotiation")
-    return Table(
-        game=found.make(**options),
-        harms=found.harms,
-        pools=item_negotiation.POOLS,
-        demonstrators=item_negotiation.DEMONSTRATORS,
-        alone=lambda state: item.State(state.table, state.values, state.settled[-1:]),
-        forget=_forget_items,
-        seats=(0,),
+        pools=library.POOLS,
+        demonstrators=library.DEMONSTRATORS,
+        alone=alone,
+        forget=forget,
+        seats=seats,
     )
 
 
 TABLES: Mapping[str, Callable[..., Table]] = {
-    "prisoners_dilemma": _dilemma,
-    "repeated_auction": _auction,
-    "split_negotiation": _split,
-    "item_negotiation": _items,
+    "prisoners_dilemma": partial(
+        _table,
+        prisoners_dilemma,
+        "prisoners_dilemma",
+        alone=lambda state: dilemma.State(state.played[-1:]),
+        forget=_forget_dilemma,
+    ),
+    "repeated_auction": partial(
+        _table,
+        repeated_auction,
+        "repeated_auction",
+        alone=lambda state: auction.State(state.settled[-1:], state.round),
+        forget=_forget_auction,
+        seats=(0, 1),  # bid rotation counts turns from seat 0
+    ),
+    "split_negotiation": partial(
+        _table,
+        split_negotiation,
+        "split_negotiation",
+        alone=lambda state: split.State(state.history[-1:]),
+        forget=_forget_split,
+    ),
+    "item_negotiation": partial(
+        _table,
+        item_negotiation,
+        "item_negotiation",
+        alone=lambda state: item.State(state.table, state.values, state.settled[-1:]),
+        forget=_forget_items,
+    ),
 }
 """By domain; the rules' options as keywords. In Kuhn poker an opponent answers the policy it meets,
 so that is no such table: see `benchmarks.sequence_form`."""

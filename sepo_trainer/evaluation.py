@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from opponents.opponent import Adaptive, Opponent
+from opponents.opponent import Opponent, Pool
 from opponents.scorecard import Match, Scorecard, scorecard
+from sepo_envs.exact import ActionTable, GameTree
 from sepo_trainer.run import Run
 from sepo_trainer.scores import meet
 
@@ -30,13 +31,7 @@ class Evaluation(NamedTuple):
 def evaluate(run: Run, *, episodes: int) -> Evaluation:
     """Play at least ``episodes`` episodes against each opponent of each pool."""
     table, tree = run.table(), run.stage.tree
-    opponents: dict[str, tuple[Opponent, ...]] = {
-        name: tuple(
-            _met(run, member) if isinstance(member, Adaptive) else member
-            for member in pool.opponents
-        )
-        for name, pool in run.stage.pools.items()
-    }
+    opponents = {name: _met(pool, table, tree) for name, pool in run.stage.pools.items()}
     arena = replace(
         run.arena,
         run_seed=run.config.seed + SEED_OFFSET,
@@ -59,11 +54,14 @@ def evaluate(run: Run, *, episodes: int) -> Evaluation:
     return Evaluation(scorecard(run.stage.domain, matches, weights=run.weights), exact)
 
 
-def _met(run: Run, member: Adaptive) -> Opponent:
-    table, tree = run.table(), run.stage.tree
-    if table is None or tree is None:
+def _met(pool: Pool, table: ActionTable | None, tree: GameTree | None) -> tuple[Opponent, ...]:
+    """The pool as a policy with this table meets it."""
+    if table is not None and tree is not None:
+        return pool.met_by(table, tree=tree)
+    fixed = tuple(member for member in pool.opponents if isinstance(member, Opponent))
+    if len(fixed) < len(pool.opponents):
         raise ValueError(
-            f"opponent {member.name!r} adapts to the policy, which cannot be read out in "
-            f"{run.stage.domain.name}. Put a fixed opponent in its place."
+            f"an opponent of pool {pool.name!r} adapts to the policy, which cannot be read out in "
+            "so large a game. Put a fixed opponent in its place."
         )
-    return member.against(tree, table)
+    return fixed
