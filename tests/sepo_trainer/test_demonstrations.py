@@ -18,7 +18,7 @@ from sepo_envs.games.kuhn_poker.rules import Move
 from sepo_envs.protocol import Message, Talk
 from sepo_trainer.demonstrations import write_traces
 from sepo_trainer.records import Ids, Trace
-from sepo_trainer.rendering import Renderer, Speaker
+from sepo_trainer.rendering import Renderer
 from sepo_trainer.stage import set_stage
 from sepo_trainer.tokenizer import END, embedded_tokenizer
 from tests.sepo_trainer.runs import UNTRAINED, run_with
@@ -174,17 +174,17 @@ RENDERER = Renderer(TOKENIZER)
 def demonstrated(name: str, style: str) -> list[tuple[list[Trace], Account]]:
     """Six episodes, each alone: its traces, one seat after the other, and what really went on."""
     found = []
-    hears = Speaker.hears
+    hear = Talk.hear
     for number in range(6):
         account, stage = Account(), set_stage(name)
         experts = tuple((Told(e, account), weight) for e, weight in stage.demonstrators)
 
-        def note(speaker: Speaker, episode: Episode, account: Account = account) -> Speaker:
-            account.asked.append((speaker.talk.seat, episode))
-            return hears(speaker, episode)
+        def note(talk: Talk, episode: Episode, account: Account = account) -> Talk:
+            account.asked.append((talk.seat, episode))
+            return hear(talk, episode)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Speaker, "hears", note)
+            patch.setattr(Talk, "hear", note)
             traces = write_traces(
                 replace(stage, demonstrators=experts),
                 RENDERER,
