@@ -1,8 +1,8 @@
 """Expert traces for the warm start: cited demonstrators play, and say a true reason first.
 
-One demonstrator per episode and seat, drawn by the published mixture. `demonstrate` plays, and knows
-no tokens; `write_traces` makes traces of it. A trace is a stretch of chat with all the expert's
-replies in it: a whole conversation, or one decision with fresh prompts.
+One demonstrator per episode and seat, drawn by the published mixture. `demonstrate` plays and
+knows no tokens; `write_traces` makes traces of it. A trace is a stretch of chat with all the
+expert's replies in it: a whole conversation, or one decision with fresh prompts.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -98,6 +98,45 @@ def write_whole(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(text)
     draft.replace(path)
+
+
+@contextmanager
+def folder_made_whole(to: Path) -> Iterator[Path]:
+    """An empty folder to fill, which then takes the place of ``to``; on failure ``to`` stands."""
+    to = to.resolve()
+    draft = to.with_name(f".{to.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed while it wrote
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    shutil.rmtree(to, ignore_errors=True)
+    draft.rename(to)
+
+
+def check_room(to: Path, what: str, files: Collection[str]) -> None:
+    """Refuse, before any work, a place that cannot be written or that ``what`` would wipe out.
+
+    Args:
+        files: the names of what is written, which may be written again.
+
+    Raises:
+        ConfigError: it is such a place.
+    """
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        foreign = to.exists() and bool({path.name for path in to.iterdir()} - set(files))
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {to} cannot be written ({error.strerror}). Choose another place with --to."
+        ) from error
+    if foreign:
+        raise ConfigError(
+            f"{to} holds something other than {what}, which would be lost. "
+            "Choose a new folder with --to."
+        )
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ how to go on; a second one stops at once, and the last checkpoint stands.
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,22 +16,24 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from transformers.utils.logging import disable_progress_bar
 
 from opponents.scorecard import Scorecard
 from sepo_envs.exact import ActionTable
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import CheckpointError
-from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.config import RunConfig
 from sepo_trainer.evaluation import evaluate
 from sepo_trainer.metrics import metrics_line, result_record, transcript
+from sepo_trainer.progress import bar
 from sepo_trainer.report import write_report
 from sepo_trainer.run import Run, put_together
 from sepo_trainer.run_folder import (
     RunFolder,
+    check_room,
     check_unchanged,
     existing,
+    folder_made_whole,
     new,
     read_lines,
     write_config,
@@ -42,10 +43,6 @@ from sepo_trainer.scores import Against, Scores, score
 from sepo_trainer.train import Step, prepare, train
 
 disable_progress_bar()  # of transformers, which draws one for loading half a megabyte
-
-
-TELL_EVERY = 30.0
-"""Seconds between progress lines where there is no terminal to draw a bar in."""
 
 
 class InterruptedRunError(Exception):
@@ -115,8 +112,8 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
     what the policy is worth."""
     started = perf_counter()
     run = put_together(config)
-    _check_room_for_a_model(to)
-    with _bar(console, "warm start", config.warm_start.steps) as step:
+    check_room(to, "a model", MODEL_FILES)
+    with bar(console, "warm start", config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
     table, scores, card = final_scores(run)
@@ -135,30 +132,9 @@ MODEL_FILES = frozenset(
 """What the warm start writes, and so may write again."""
 
 
-def _check_room_for_a_model(to: Path) -> None:
-    """Refuse, before any work, a place that cannot be written or that a model would wipe out.
-
-    Raises:
-        ConfigError: it is such a place.
-    """
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        foreign = to.exists() and bool({path.name for path in to.iterdir()} - MODEL_FILES)
-    except OSError as error:
-        raise ConfigError(
-            f"the model folder {to} cannot be written ({error.strerror}). "
-            "Choose another place with --to."
-        ) from error
-    if foreign:
-        raise ConfigError(
-            f"{to} holds something other than a model, which would be lost. "
-            "Choose a new folder with --to."
-        )
-
-
 def _warm_start(run: Run, folder: RunFolder, console: Console) -> None:
     started = perf_counter()
-    with _bar(console, "warm start", run.config.warm_start.steps) as step:
+    with bar(console, "warm start", run.config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     folder.append(folder.timings, {"iteration": -1, "warm_start": perf_counter() - started})
     checkpoints.save(folder.checkpoints, run.checkpoint())
@@ -166,7 +142,7 @@ def _warm_start(run: Run, folder: RunFolder, console: Console) -> None:
 
 def _finish(run: Run, folder: RunFolder, console: Console) -> None:
     every, total = run.config.checkpoint_every, run.config.learning.iterations
-    with _patient_interrupt() as pressed, _bar(console, "learning", total) as step:
+    with _patient_interrupt() as pressed, bar(console, "learning", total) as step:
 
         def report(done: Step) -> None:
             number = done.iteration + 1
@@ -241,13 +217,9 @@ def _headline(scores: Scores) -> str:
 
 def save_model(run: Run, to: Path) -> None:
     """The policy and its tokenizer, as `from_pretrained` loads them."""
-    draft = to.with_name(f".{to.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    run.language.model.save_pretrained(draft)
-    run.language.tokenizer.save_pretrained(draft)
-    shutil.rmtree(to, ignore_errors=True)
-    draft.rename(to)
+    with folder_made_whole(to) as draft:
+        run.language.model.save_pretrained(draft)
+        run.language.tokenizer.save_pretrained(draft)
 
 
 def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:
@@ -257,32 +229,6 @@ def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:
         f"{config.learning.iterations} iterations, arm {config.objective.penalty_credit}, "
         f"seed {config.seed}, into {folder.path}"
     )
-
-
-@contextmanager
-def _bar(console: Console, title: str, total: int) -> Iterator[Any]:
-    """A progress line with the time left; where the output is no terminal, a line now and then."""
-    if not console.is_terminal:
-        told = perf_counter()
-
-        def tell(done: int, note: str) -> None:
-            nonlocal told
-            if perf_counter() - told >= TELL_EVERY:
-                told = perf_counter()
-                console.print(f"{title}: {done} of {total}, {note}")
-
-        yield tell
-        return
-    columns = (
-        TextColumn("{task.description:>11}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(title, total=total, note="")
-        yield lambda done, note: progress.update(task, completed=done, note=note)
 
 
 @contextmanager
