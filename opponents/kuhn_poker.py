@@ -96,6 +96,14 @@ POOLS: dict[str, Pool] = {
         Pool("heldout", (UNIFORM, NASH_CHECKING, JACK_BLUFFER, QUANTAL)),
     )
 }
+PAPER_POOLS: dict[str, Pool] = {
+    pool.name: pool
+    for pool in (
+        Pool("train", (NASH_APPROX, TIGHT_PASSIVE, LOOSE_AGGRESSIVE)),
+        Pool("exploit", (NASH_APPROX, ALWAYS_BET)),
+    )
+}
+"""As published. They overlap, and nobody in them answers the policy: nash-approx stands in both."""
 OPPONENTS: dict[str, Opponent] = {
     opponent.name: opponent
     for opponent in (

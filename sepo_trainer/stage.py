@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain, domain
@@ -29,8 +29,16 @@ class Stage:
     demonstrators: tuple[tuple[Opponent, float], ...]
 
 
-def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
+def set_stage(
+    name: str,
+    options: dict[str, Any] | None = None,
+    *,
+    pools: Literal["default", "paper"] = "default",
+) -> Stage:
     """The stage of domain ``name`` with the rules' ``options``.
+
+    Args:
+        pools: ``paper`` are the published ones, which overlap and have nobody held out.
 
     Raises:
         ValueError: there is no such domain, or its rules have no such option.
@@ -47,7 +55,7 @@ def set_stage(name: str, options: dict[str, Any] | None = None) -> Stage:
         game,
         found.words(game),
         _tree(found),
-        library.POOLS,
+        library.PAPER_POOLS if pools == "paper" else library.POOLS,
         library.DEMONSTRATORS,
     )
 

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from opponents.kuhn_poker import DEMONSTRATORS, NASH, NASH_CHECKING, OPPONENTS, POOLS, SITUATIONS
+from opponents.kuhn_poker import (
+    DEMONSTRATORS,
+    NASH,
+    NASH_CHECKING,
+    OPPONENTS,
+    PAPER_POOLS,
+    POOLS,
+    SITUATIONS,
+)
 from opponents.opponent import Adaptive, Opponent
 from opponents.pools import behaviour, check_disjoint
 from sepo_envs.exact import ActionTable, GameTree
@@ -29,6 +37,11 @@ def table_of(opponent: Opponent) -> ActionTable:
 
 def test_no_opponent_of_one_pool_plays_as_one_of_another():
     check_disjoint(POOLS.values(), GAME)
+
+
+def test_the_published_pools_overlap_as_they_did():
+    with pytest.raises(ValueError, match="'nash-approx' of pool 'train' and 'nash-approx' of pool"):
+        check_disjoint(PAPER_POOLS.values(), GAME)
 
 
 @pytest.mark.parametrize(("pool", "opponent"), LISTED, ids=lambda x: getattr(x, "name", x))
