@@ -65,7 +65,8 @@ def standardized(returns: Floats) -> Floats:
     >>> standardized(np.array([[1.0], [3.0]])).ravel().tolist()
     [-1.0, 1.0]
     """
-    deviation = np.round(returns - returns.mean(0), DIGITS)
+    deviation = np.round(returns - returns.mean(0), DIGITS)  # as in `centered`
+    deviation -= deviation.mean(0)
     spread = np.sqrt((deviation**2).mean(0))
     safe = np.where(spread > ALIKE, spread, 1.0)
     return np.where(spread > ALIKE, deviation / safe, 0.0)

@@ -48,6 +48,14 @@ def test_what_all_replicates_get_alike_changes_no_advantage(returns, constant):
     np.testing.assert_allclose(centered(returns + constant), centered(returns), atol=1e-8)
 
 
+def test_a_shared_penalty_leaves_not_even_its_rounding():
+    """Penalties of many sizes, in rewards of many digits: the advantages are the same bits."""
+    returns = np.random.default_rng(0).normal(size=(4, 3))
+    for rule in (centered, standardized):
+        for penalty in (0.1, 1 / 3, 7.7, 123.456):
+            assert (rule(returns - penalty) == rule(returns)).all()
+
+
 @given(tables, st.randoms(use_true_random=False))
 def test_the_order_of_replicates_does_not_matter(returns, rng):
     order = rng.sample(range(len(returns)), len(returns))
