@@ -59,13 +59,17 @@ def append(path: Path | str, episode: Episode, about: Mapping[str, Any] | None =
     A last line without its end, whose writer was cut short, is ended first, so that it spoils no
     other; `check` names it.
     """
+    file, added = Path(path), line(episode, about)
+    with file.open("ab") as end:
+        end.write(("\n" + added if _cut_short(file) else added).encode())
+
+
+def line(episode: Episode, about: Mapping[str, Any] | None = None) -> str:
+    """What `append` adds, with its line break, for whoever writes a whole file at once."""
     record = episode.save()
     if about:
         record["about"] = dict(about)
-    line = json.dumps(record, separators=(",", ":")) + "\n"
-    file = Path(path)
-    with file.open("ab") as end:
-        end.write(("\n" + line if _cut_short(file) else line).encode())
+    return json.dumps(record, separators=(",", ":")) + "\n"
 
 
 def check_appendable(path: Path | str) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from opponents.opponent import OpponentError
+from sepo_envs.protocol import STYLES
 from sepo_trainer.config import ConfigError, RunConfig, override, resolve, to_toml
 
 HELP = """\
@@ -27,6 +28,8 @@ Train a language model to play safely: payoff minus exploitability, collusion an
                                                   go on after Ctrl-C, a crash or a kill
   python -m sepo_trainer warm-start --to models/warm
                                                   the supervised stage alone; saves a model folder
+  python -m sepo_trainer demonstrations --to demonstrations
+                                                  what it learns from, as a chat dataset with a card
   python -m sepo_trainer evaluate runs/kuhn_poker-1
                                                   exact scores, and sampled play against every pool
   python -m sepo_trainer play runs/kuhn_poker-1   sit down against the policy yourself
@@ -35,7 +38,7 @@ Train a language model to play safely: payoff minus exploitability, collusion an
 A run leaves everything in runs/<name>/: config.toml, metrics.jsonl, checkpoints, transcripts, the
 model in Hugging Face format, plots and report.html.
 """
-COMMANDS = ("train", "warm-start", "evaluate", "play", "config")
+COMMANDS = ("train", "warm-start", "demonstrations", "evaluate", "play", "config")
 WIDE = 120
 """Columns of the table that `evaluate` prints."""
 
@@ -98,7 +101,69 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
         config, given = _settings(rest, command)
         warm_start_only(config, given.to, console)
         return 0
+    if command == "demonstrations":
+        return _demonstrations(rest, console)
     return _use(command, rest, console)
+
+
+def _demonstrations(rest: list[str], console: Console) -> int:
+    """Write the demonstrators' play as a chat dataset."""
+    from sepo_trainer.dataset import Recipe, write_dataset
+    from sepo_trainer.progress import bar
+
+    usual = Recipe()
+    parser = argparse.ArgumentParser(
+        prog="python -m sepo_trainer demonstrations",
+        description="Play the cited demonstrators of every game, and write what they read and say "
+        "as chats, one JSON object a line, with a card and checksums. The same options write the "
+        "same bytes.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        default=Path("demonstrations"),
+        help="a new one, or an earlier set to replace (%(default)s)",
+    )
+    add("--seed", type=int, default=usual.seed, help="of all draws (%(default)s)")
+    add(
+        "--games",
+        type=lambda text: tuple(text.split(",")),
+        metavar="A,B",
+        default=usual.games,
+        help=f"which, with equal shares ({','.join(usual.games)})",
+    )
+    add(
+        "--decisions",
+        metavar="N",
+        type=_positive,
+        default=usual.decisions,
+        help="of all games together, rounded up to whole episodes (%(default)s)",
+    )
+    add(
+        "--style",
+        choices=STYLES,
+        default=usual.style,
+        help="a chat per decision, or one per conversation (%(default)s)",
+    )
+    add("--no-thoughts", dest="thoughts", action="store_false", help="write bare moves")
+    given = parser.parse_args(rest)
+    recipe = Recipe(given.games, given.seed, given.decisions, given.style, given.thoughts)
+    total = recipe.share * len(recipe.games)
+    with bar(console, "playing", total) as step:
+        tallies = write_dataset(
+            recipe, given.to, progress=lambda done, game: step(min(done, total), game)
+        )
+    rows, decisions = (
+        sum(count) for count in zip(*((t.rows, t.decisions.total()) for t in tallies), strict=True)
+    )
+    console.print(
+        f"{decisions:,} decisions of {len(tallies)} games in {rows:,} chats. "
+        f"The card is {given.to / 'README.md'}."
+    )
+    return 0
 
 
 def _use(command: str, rest: list[str], console: Console) -> int:

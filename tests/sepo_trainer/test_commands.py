@@ -33,9 +33,7 @@ def told(capsys, *arguments: str) -> str:
 
 
 REFUSED = {
-    (
-        "fly",
-    ): "there is no command 'fly'. Choose one of: train, warm-start, evaluate, play, config.",
+    ("fly",): "there is no command 'fly'. Choose one of: train, warm-start, demonstrations, evalu",
     ("train", "--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
     ("--learning.clipp", "1"): "'learning.clipp'. Did you mean 'clip'?",
     ("config", "--sead", "1"): "'sead'. Did you mean 'seed'?",
@@ -50,6 +48,9 @@ REFUSED = {
     ("train", "--objective.externality", "1"): "not defined in KuhnPoker, which is zero sum",
     ("train", "--model.path", "nowhere"): "nowhere holds no config.json",
     ("warm-start", "--warm-start.steps", "-5"): "warm_start.steps is -5, but",
+    ("demonstrations", "--games", "khun_poker"): "Did you mean 'kuhn_poker'?",
+    ("demonstrations", "--games", "kuhn_poker,kuhn_poker"): "none twice",
+    ("demonstrations", "--seed", "-1"): "seed is -1, but",
     ("evaluate", "nowhere"): "nowhere is no run folder",
     ("play", "nowhere"): "nowhere is no run folder",
 }
@@ -64,12 +65,20 @@ def test_a_bad_command_says_what_to_type_instead(capsys, tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [("evaluate",), ("evaluate", "x", "--episodes", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate",),
+        ("evaluate", "x", "--episodes", "0"),
+        ("demonstrations", "--decisions", "0"),
+        ("demonstrations", "--style", "terse"),
+    ],
+)
 def test_what_argparse_refuses_is_a_usage_error_too(capsys, arguments):
     with pytest.raises(SystemExit) as ended:
         main(list(arguments))
     assert ended.value.code == 2
-    assert "usage: python -m sepo_trainer evaluate" in capsys.readouterr().err
+    assert f"usage: python -m sepo_trainer {arguments[0]}" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(capsys, tmp_path):
