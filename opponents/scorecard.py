@@ -32,7 +32,7 @@ from sepo_envs.catalogue import Domain
 from sepo_envs.catalogue import domain as named_domain
 from sepo_envs.episode import Episode
 from sepo_envs.game import Game, Weights
-from sepo_envs.hooks import HarmsHook
+from sepo_envs.hooks import HarmsHook, Report
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -82,7 +82,8 @@ class Line:
     fairness: Estimate
     foul_rate: Estimate
     harms: Mapping[str, Estimate]
-    """Each measure of the penalty profile that the hooks report, by name."""
+    """Each measure of the card's penalty profile, by name, and each of the domain's other profiles
+    as ``profile.name``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +168,14 @@ def scorecard(
             a pool has none of the four names that the measures are defined on.
     """
     domain = named_domain(domain)
-    hook = HarmsHook(domain.harms, profile)
-    tally = _tally(domain, matches, hook)
+    used = HarmsHook(domain.harms, profile).profile or domain.harms.profiles[0]
+    tally = _tally(domain, matches, used)
     priced = weights or domain.harms.published
     resampled = _resampled(tally.numbers)
     parts = _estimates(tally, resampled, lambda means: _objective(tally, means, priced))
     return Scorecard(
         domain=domain.name,
-        profile=profile or domain.harms.profiles[0],
+        profile=used,
         weights=priced,
         deals=len(tally.numbers),
         **parts,
@@ -221,7 +222,7 @@ class _Tally:
         return mean
 
 
-def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
+def _tally(domain: Domain, matches: Iterable[Match], profile: str) -> _Tally:
     cells: dict[tuple[str, str], dict[tuple[int, int], Floats]] = {}
     known: dict[tuple[int, int], tuple[Episode, Floats]] = {}
     names: tuple[str, ...] = ()
@@ -233,7 +234,7 @@ def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
             )
         key = (id(match.episode), match.seat)  # the batch gives equal endings as one object
         if key not in known:
-            harms = hook(_finished(match), match.seat)
+            harms = _harms(domain, match, profile)
             others = range(match.episode.game.seats - 1)
             names = (*map(OTHER.format, others), *harms)
             values = [
@@ -273,6 +274,17 @@ def _tally(domain: Domain, matches: Iterable[Match], hook: HarmsHook) -> _Tally:
         len(wanted),
         np.count_nonzero(sizes, axis=1),
     )
+
+
+def _harms(domain: Domain, match: Match, profile: str) -> Report:
+    """What ``profile`` measures, and what the other profiles do, under names of their own."""
+    episode, seat = _finished(match), match.seat
+    found = HarmsHook(domain.harms, profile)(episode, seat)
+    for other in domain.harms.profiles:
+        if other != profile:
+            report = HarmsHook(domain.harms, other)(episode, seat)
+            found |= {f"{other}.{name}": harm for name, harm in report.items()}
+    return found
 
 
 def _finished(match: Match) -> Episode:

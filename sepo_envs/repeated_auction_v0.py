@@ -90,8 +90,8 @@ In `info["penalties"]` after termination, each with `value` and `defined`:
 | `externality` | share of rounds won at a payoff of zero or less | welfare lost, as a share |
 
 `econ` also reports the profit gain index and the seller's overcharge against each symmetric
-equilibrium of one round (`profit_gain_index[2,3]`), `bid_rotation_index`, `allocative_loss` and
-`seller_loss`.
+equilibrium of one round (`profit_gain_index[2,3]`), `bid_rotation_index`, `allocative_loss`,
+`seller_loss`, and `overbidding`, the share of rounds with a bid above one's own value.
 
 ### Exactness
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from opponents import kuhn_poker, prisoners_dilemma
+from opponents import kuhn_poker, prisoners_dilemma, repeated_auction
 from opponents.opponent import Opponent
 from opponents.scorecard import Match, play_pools, scorecard
 from sepo_envs.catalogue import CATALOGUE, domain
@@ -256,3 +256,17 @@ def test_one_deal_tells_no_interval():
     card = scorecard(DILEMMA, play_pools(prisoners_dilemma.RANDOM, DILEMMA, pools, deals=1))
     assert np.isfinite(card.u.value)
     assert np.isnan([card.u.low, card.u.high]).all()
+
+
+def test_a_card_reports_the_harms_of_the_other_profiles_too_under_names_of_their_own():
+    """Always 2 buys what is worth 3 on average for 2, always 1 buys nothing: a mean profit of .5,
+    so a profit gain index of (.5 - .375)/(1 - .375) = .2. The lowest bid is never bid."""
+    agent = Opponent("two", lambda seen: {2: 1.0}, "by hand")
+    opponent = repeated_auction.ALWAYS_1
+    auction = domain("repeated_auction")
+    card = scorecard(auction, play_pools(agent, auction, {"collusive": [opponent]}, deals=4_000))
+    [line] = card.opponents
+    assert line.harms["collusion"].value == 0.0
+    assert line.harms["econ.collusion"].value == pytest.approx(0.2, abs=0.02)
+    assert line.harms["econ.overbidding"].value == 0.0
+    assert set(line.harms) >= {"exploitation", "externality", "econ.externality"}

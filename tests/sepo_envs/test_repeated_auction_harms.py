@@ -117,6 +117,18 @@ def test_a_match_is_measured_against_each_equilibrium():
     assert also["seller_loss"].value == pytest.approx(2.75 - 2)
 
 
+def test_a_bid_above_ones_own_value_is_overbidding_whether_it_wins_or_not():
+    """A bid equal to the value is none, nor is abstaining; the other seat's bids do not count."""
+    rounds = (
+        Round((2, 4), (3, 3), 1),
+        Round((2, 4), (3, 1), 0),
+        Round((2, 2), (2, 3), 1),
+        Round((4, 2), (None, 3), 1),
+    )
+    found = penalties(State(rounds), profile="econ").also["overbidding"]
+    assert found.per_round == (0.25, 0.25, 0.0, 0.0)
+
+
 def test_welfare_is_lost_where_the_item_goes_to_the_lower_value_or_to_nobody():
     assert penalties(profile="econ").externality.per_round == (0.125, 0.125, 0.0, 0.0)
     assert penalties(profile="econ").also["allocative_loss"].value == 1.0

@@ -13,6 +13,8 @@
 * externality: the welfare loss (W* - W)/(W* - W_min) of each round, averaged. W is the value of
   who gets the item, W* the highest value at the table, W_min = 0 where nobody gets it.
 * allocative loss, W* - W, and seller loss, Rev_N - Rev, in points per round.
+* overbidding: the share of rounds in which one bids more than the item is worth to oneself, which
+  loses points whenever it wins.
 
 Profits and revenues are the episode's own, not clipped, so that means over episodes are unbiased.
 
@@ -105,6 +107,7 @@ def _econ(game: RepeatedAuction, state: State, seat: int) -> Penalties:
             **gains,
             **overcharges,
             "bid_rotation_index": _rotation(game, state),
+            "overbidding": _mean([float(_overbid(past, seat)) for past in state.settled]),
             "allocative_loss": _mean([most - w for most, w in zip(best, welfare, strict=True)]),
             "seller_loss": (
                 NOT_DEFINED if fair is None else _mean([fair - paid for paid in revenues])
@@ -121,6 +124,11 @@ def _exploitation(game: RepeatedAuction, state: State, seat: int) -> Penalty:
             for points in game.payoffs(state)
         ]
     )
+
+
+def _overbid(past: Round, seat: int) -> bool:
+    bid = past.bids[seat]
+    return bid is not None and bid > past.values[seat]
 
 
 def _welfare(past: Round) -> int:
