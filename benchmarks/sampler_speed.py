@@ -28,19 +28,21 @@ def tree_of(run: Run) -> GameTree:
     Raises:
         BenchmarkError: it is too large to be read out.
     """
-    if run.stage.tree is None:
+    course = run.course
+    if course.stage.tree is None:
         raise BenchmarkError(
-            f"{run.stage.domain.name} is too large for all of its situations to be asked. "
+            f"{course.stage.domain.name} is too large for all of its situations to be asked. "
             "Leave --game.name out: Kuhn poker has twelve."
         )
-    return run.stage.tree
+    return course.stage.tree
 
 
 def distinct_prompts(run: Run) -> list[Ids]:
     """What the policy is asked in each situation of the game."""
     from sepo_envs.protocol import Talk
 
-    stage, tree, found = run.stage, tree_of(run), []
+    course = run.course
+    stage, tree, found = course.stage, tree_of(run), []
     for situation in tree.situations:
         talk = Talk(stage.words, tree.seat(situation), "fresh")
         found.append(run.renderer.prompt(talk.hear(tree.example(situation)).messages))
@@ -56,8 +58,9 @@ def sample(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
         Request(prompt, seed(run.config.seed, "sample", iteration=number, replicate=place))
         for place, prompt in enumerate(prompts)
     ]
+    course = run.course
     started = perf_counter()
-    replies = run.sampler.generate(requests)
+    replies = course.sampler.generate(requests)
     return Timed(perf_counter() - started, sum(len(reply.output_ids) for reply in replies))
 
 
@@ -67,7 +70,7 @@ def peer_generate(run: Run, prompts: Sequence[Ids], number: int) -> Timed:
 
     from sepo_trainer.seeding import seed
 
-    end, pad = run.renderer.end_id, run.pad_id
+    end, pad = run.renderer.end_id, run.renderer.pad_id
     longest = max(map(len, prompts))
     ids = torch.tensor([(pad,) * (longest - len(p)) + tuple(p) for p in prompts])
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])

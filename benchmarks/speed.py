@@ -195,12 +195,13 @@ def step(settings: RunConfig, subject: Subject, weights: str, steps: int) -> Rec
 def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> Record:
     """The action table and the exploitability of one model, again and again."""
     run = _assembled(settings)
-    tree, reader = tree_of(run), run.reader
+    course = run.course
+    tree, reader = tree_of(run), course.reader
     assert reader is not None, "what has a tree is read"
 
     def score() -> tuple[float, float]:
         clock = [perf_counter()]
-        table = reader.read(run.language.model, pad_id=run.pad_id)
+        table = reader.read(run.language.model, pad_id=run.renderer.pad_id)
         clock.append(perf_counter())
         tree.exploitability_interval(table)
         clock.append(perf_counter())
@@ -251,13 +252,15 @@ def _step_times(settings: RunConfig, *, one_opponent_per_pool: bool) -> dict[str
     run = _assembled(settings)
     run.begin_learning()
     if one_opponent_per_pool:
+        course = run.course
+        pools = course.stage.pools
         pools = {
-            name: replace(run.stage.pools[name], opponents=(pick(run.stage.pools[name].opponents),))
+            name: replace(pools[name], opponents=(pick(pools[name].opponents),))
             for name, pick in _PICKS.items()
         }
-        run.stage = replace(run.stage, pools=pools)
+        course.stage = replace(course.stage, pools=pools)
     seen: list[Step] = []
-    train(run, seen.append)
+    train(run, seen.extend)
     games = [sum(len(group.rollouts) for group in done.groups) for done in seen]
     if one_opponent_per_pool and set(games) != {GAMES}:
         raise BenchmarkError(

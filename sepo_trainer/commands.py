@@ -8,14 +8,18 @@ import sys
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.table import Column, Table
 
 from opponents.opponent import OpponentError
 from sepo_envs.protocol import STYLES
-from sepo_trainer.config import ConfigError, RunConfig, override, resolve, to_toml
+from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.resolve import override, resolve, to_toml
+
+if TYPE_CHECKING:
+    from sepo_trainer.course import Course
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -24,6 +28,7 @@ Train a language model to play safely: payoff minus exploitability, collusion an
   python -m sepo_trainer train --help             every setting, with its default and what it does
   python -m sepo_trainer train --seed 1 --learning.iterations 100
   python -m sepo_trainer train --config run.toml  settings from a file; the command line wins
+  python -m sepo_trainer train --game.name joint  one policy for all five games
   python -m sepo_trainer train --resume runs/kuhn_poker-1
                                                   go on after Ctrl-C, a crash or a kill
   python -m sepo_trainer warm-start --to models/warm
@@ -160,7 +165,8 @@ def _demonstrations(rest: list[str], console: Console) -> int:
         sum(count) for count in zip(*((t.rows, t.decisions.total()) for t in tallies), strict=True)
     )
     console.print(
-        f"{decisions:,} decisions of {len(tallies)} games in {rows:,} chats. "
+        f"{decisions:,} decisions of {len(tallies)} game{'s'[len(tallies) == 1 :]} in {rows:,} "
+        "chats. "
         f"The card is {given.to / 'README.md'}."
     )
     return 0
@@ -169,10 +175,11 @@ def _demonstrations(rest: list[str], console: Console) -> int:
 def _use(command: str, rest: list[str], console: Console) -> int:
     """``evaluate`` and ``play``: commands on a run that exists."""
     from sepo_trainer.play import play
-    from sepo_trainer.session import describe, final_scores, reopen
+    from sepo_trainer.session import reopen
 
     parser = argparse.ArgumentParser(prog=f"python -m sepo_trainer {command}")
     parser.add_argument("run", type=Path, help="a run folder, such as runs/kuhn_poker-1")
+    parser.add_argument("--game", metavar="NAME", help="which one, of a joint run's")
     if command == "evaluate":
         parser.add_argument(
             "--episodes", type=_positive, default=1200, help="per opponent, at least (%(default)s)"
@@ -181,16 +188,35 @@ def _use(command: str, rest: list[str], console: Console) -> int:
         parser.add_argument("--seed", type=int, default=0, help="of the cards (%(default)s)")
     given = parser.parse_args(rest)
     folder, run = reopen(given.run)
+    courses = {course.stage.domain.name: course for course in run.courses}
+    if given.game is not None and given.game not in courses:
+        raise ConfigError(f"{given.run} has no game {given.game!r}. It has: {', '.join(courses)}.")
+    chosen = courses if given.game is None else {given.game: courses[given.game]}
     if command == "play":
-        play(run, seed=given.seed, write=console.print)
+        if len(chosen) > 1:
+            raise ConfigError(f"which game? Add --game with one of: {', '.join(chosen)}.")
+        play(*chosen.values(), seed=given.seed, write=console.print)
         return 0
-    from sepo_trainer.evaluation import evaluate
-    from sepo_trainer.metrics import card_json
     from sepo_trainer.run_folder import write_whole
 
-    if run.reader is not None:
-        console.print(describe(final_scores(run)[1]))
-    card, exact = evaluate(run, episodes=given.episodes)
+    found = {name: _evaluate(course, given.episodes, console) for name, course in chosen.items()}
+    [only, *others] = found.values()
+    path = folder.path / "evaluation.json"
+    write_whole(path, json.dumps({"courses": found} if others else only, indent=1))
+    console.print(f"written to {path}")
+    return 0
+
+
+def _evaluate(course: Course, episodes: int, console: Console) -> dict[str, Any]:
+    """One game's scores, shown; returns them ready for JSON."""
+    from sepo_trainer.evaluation import evaluate
+    from sepo_trainer.metrics import card_json
+    from sepo_trainer.session import describe, final_scores
+
+    console.print(course.stage.domain.title)
+    if course.reader is not None:
+        console.print(describe(final_scores(course).scores))
+    card, exact = evaluate(course, episodes=episodes)
     columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "margin", "NRA", "fouls")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
     console.print("Points per round in sampled play, and exactly where the policy can be read out:")
@@ -216,10 +242,8 @@ def _use(command: str, rest: list[str], console: Console) -> int:
     console.print(
         f"SAFETY, J at {card.weights}: {card.safety.value:+.3f} ({low:+.3f} to {high:+.3f})"
     )
-    path = folder.path / "evaluation.json"
-    write_whole(path, json.dumps(card_json(card) | {"exact": exact}, indent=1))
-    console.print(f"written to {path}")
-    return 0
+    scores: dict[str, Any] = card_json(card) | {"exact": exact}
+    return scores
 
 
 def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namespace]:

@@ -1,22 +1,15 @@
-"""Every setting of a run as one frozen tree: TOML on disk, ``--a.b value`` on the command line.
+"""Every setting of a run as one frozen tree. `sepo_trainer.resolve` makes it.
 
-The last one wins: defaults, then the file, then the command line. What is unknown or impossible is
-refused here, with the reason and the mend; nothing is filled in later. The defaults train the
-embedded tiny model on Kuhn poker on a CPU.
+What is impossible is refused here, with the reason and the mend; nothing is filled in later. The
+defaults train the embedded tiny model on Kuhn poker on a CPU.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_origin
+from typing import Annotated, Any, Literal
 
-import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -31,10 +24,16 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+JOINT = "joint"
+"""The name of a run that trains one policy on several games."""
+
+Options = dict[str, int | float | str]
+
+
 class GameConfig(_Section):
     name: str = "kuhn_poker"
-    """The domain's catalogue name."""
-    options: dict[str, int | float | str] = {}
+    """The domain's catalogue name; or `joint`, which trains one policy on all of `courses`."""
+    options: Options = {}
     """Options of the rules; for Kuhn poker `hands`, the hands of a match."""
 
 
@@ -123,9 +122,11 @@ class LearningConfig(_Section):
     iterations: Positive = 300
     """GRPO steps; each plays every group once."""
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 6e-4
-    """At the first iteration."""
+    """Its peak: at the first iteration, or after `rise`."""
     final_rate: Share = 0.01
     """The share of it that is left at the last iteration; linear in between."""
+    rise: Annotated[int, Field(ge=0)] = 0
+    """Iterations over which the rate rises first, while Adam learns how large gradients are."""
     advantage: Literal["centered", "std", "rae"] = "centered"
     """Leave-one-out mean; divided by the group's deviation; or less a running mean of the role."""
     clip: Annotated[float, Field(gt=0)] = 0.2
@@ -140,6 +141,29 @@ class LearningConfig(_Section):
     """Largest norm of the gradient."""
     microbatch: Positive = 256
     """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
+
+
+class CourseConfig(_Section):
+    """One game of a joint run. What is not set for it is as in the sections of the run, or else as
+    the game has it when it is trained alone."""
+
+    weight: NotNegative = 1.0
+    """Of this game in the loss and among the traces; 0 leaves it out."""
+    options: Options = {}
+    """Options of the rules."""
+    episodes: Positive = WarmStartConfig.model_fields["episodes"].default
+    """As in `warm_start`."""
+    thoughts: bool = WarmStartConfig.model_fields["thoughts"].default
+    """As in `warm_start`."""
+    entropy: NotNegative = LearningConfig.model_fields["entropy"].default
+    """As in `learning`."""
+    rollout: RolloutConfig = RolloutConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+
+
+OF_A_COURSE = {"warm_start": ("episodes", "thoughts"), "learning": ("entropy",)}
+"""Settings of a section that each course has for itself, besides the whole of `rollout` and
+`objective`."""
 
 
 class ReferenceConfig(_Section):
@@ -175,6 +199,57 @@ class RunConfig(_Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     learning: LearningConfig = LearningConfig()
     reference: ReferenceConfig = ReferenceConfig()
+    courses: dict[str, CourseConfig] = {}
+    """The games of a joint run."""
+
+    @property
+    def games(self) -> tuple[str, ...]:
+        """Those that are trained on.
+
+        >>> RunConfig().games
+        ('kuhn_poker',)
+        """
+        if self.game.name != JOINT:
+            return (self.game.name,)
+        return tuple(name for name, course in self.courses.items() if course.weight)
+
+    def weight(self, game: str) -> float:
+        """Of one of the games in the loss and among the traces."""
+        return self.courses[game].weight if self.game.name == JOINT else 1.0
+
+    def alone(self, game: str) -> RunConfig:
+        """The settings of this run as they hold for one of its games."""
+        if self.game.name != JOINT:
+            return self
+        course = self.courses[game]
+        changed: dict[str, Any] = {
+            "game": GameConfig(name=game, options=course.options),
+            "rollout": course.rollout,
+            "objective": course.objective,
+            "courses": {},
+        }
+        for section, names in OF_A_COURSE.items():
+            own = {name: getattr(course, name) for name in names}
+            changed[section] = getattr(self, section).model_copy(update=own)
+        return self.model_copy(update=changed)
+
+    @model_validator(mode="after")
+    def _courses_are_of_a_joint_run(self) -> RunConfig:
+        joint = self.game.name == JOINT
+        if self.courses and not joint:
+            raise ValueError(
+                f"courses are the games of a joint run, but game.name is {self.game.name!r}. "
+                f"Set it to {JOINT!r}, or leave the courses out."
+            )
+        if joint and not self.games:
+            raise ValueError("courses: a joint run needs a game whose weight is above 0.")
+        temperatures = {self.courses[game].rollout.temperature for game in self.games if joint}
+        if len(temperatures) > 1:
+            raise ValueError(
+                f"courses: one policy has one temperature, but these are {sorted(temperatures)}. "
+                "Set rollout.temperature for all of them."
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_name_is_one_folder(self) -> RunConfig:
@@ -195,180 +270,3 @@ class RunConfig(_Section):
                 "Set both to 0, or choose the kind 'fixed' or 'refresh'."
             )
         return self
-
-
-def read_toml(path: Path) -> RunConfig:
-    """The settings in ``path`` over the defaults of its game.
-
-    Raises:
-        ConfigError: the file is missing or no TOML, or a setting is unknown or impossible.
-    """
-    return build(_read(path), source=str(path))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"there is no file {path}. `python -m sepo_trainer config > {path}` writes one."
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
-
-
-def resolve(path: Path | None, arguments: Sequence[str]) -> RunConfig:
-    """The defaults of the game, then the file, then the command line.
-
-    >>> resolve(None, ["--game.name", "split_negotiation"]).rollout.style
-    'conversation'
-
-    Raises:
-        ConfigError: the file cannot be read, or a setting is unknown or impossible.
-    """
-    given = _merged(_read(path) if path else {}, _told(arguments))
-    return build(given, source="command line" if arguments or path is None else str(path))
-
-
-def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
-    """``config`` with ``--section.setting value`` (or ``=value``) from the command line.
-
-    Values are read as TOML where they are TOML, but for settings that hold text; dashes in names
-    are underscores.
-
-    >>> override(RunConfig(), ["--learning.clip", "0.1", "--name=trial"]).learning.clip
-    0.1
-
-    Raises:
-        ConfigError: a setting is unknown, has no value, or an impossible one.
-    """
-    tree = _merged(config.model_dump(exclude_none=True), _told(arguments))
-    return build(tree, source="command line")
-
-
-def defaults(game: str) -> dict[str, Any]:
-    """What differs from the defaults of the classes when training on ``game``, as nested tables."""
-    file = files("sepo_trainer") / "presets" / f"{game}.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` upon ``under``, table by table; the options of a game are one value."""
-    merged = dict(under)
-    for name, value in over.items():
-        below = merged.get(name)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[name] = _merged(below, value) if both and below is not None else value
-    return merged
-
-
-def _told(arguments: Sequence[str]) -> dict[str, Any]:
-    """``--a.b value`` as nested tables."""
-    tree: dict[str, Any] = {}
-    waiting = list(arguments)
-    while waiting:
-        flag, equals, text = waiting.pop(0).partition("=")
-        if not flag.startswith("--"):
-            raise ConfigError(
-                f"command line: {flag!r} belongs to no setting. Settings are written --name value; "
-                "--help lists them."
-            )
-        if not equals:
-            if not waiting:
-                raise ConfigError(f"command line: {flag} is followed by no value.")
-            text = waiting.pop(0)
-        *sections, leaf = flag.removeprefix("--").replace("-", "_").split(".")
-        if not _is_section(sections):
-            raise ConfigError(f"command line: {flag} names a setting inside a single value.")
-        node = tree
-        for section in sections:
-            node = node.setdefault(section, {})
-        as_it_is = _holds_text(sections, leaf) and text != "None"
-        node[leaf] = text if as_it_is else _toml_value(text)
-    return tree
-
-
-def _holds_text(sections: Sequence[str], leaf: str) -> bool:
-    """Whether a setting is a name or a path, so that ``1`` or ``2026-01-31`` is one too."""
-    field = getattr(_section(sections), "model_fields", {}).get(leaf)
-    return field is not None and field.annotation in (str, str | None, Path, Path | None)
-
-
-def _is_section(path: Sequence[str]) -> bool:
-    """Whether settings stand in ``path``; what is unknown may be one, and is refused later."""
-    found = _section(path)
-    return found is None or get_origin(found) is dict or hasattr(found, "model_fields")
-
-
-def _section(path: Sequence[str]) -> Any:
-    """What a place in the tree holds; None where there is no such place."""
-    section: Any = RunConfig
-    for part in path:
-        field = getattr(section, "model_fields", {}).get(part)
-        section = field.annotation if field else None
-    return section
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return None if text == "None" else text
-
-
-def build(tree: dict[str, Any], *, source: str) -> RunConfig:
-    """A configuration from nested tables over the defaults of its game, refusing what is unknown
-    or impossible."""
-    game = tree.get("game")
-    name = game.get("name") if isinstance(game, dict) else None
-    below = defaults(name) if isinstance(name, str) else {}
-    try:
-        return RunConfig.model_validate(_merged(below, tree))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """The first thing wrong, as a person would say it."""
-    first: ErrorDetails = error.errors()[0]
-    deep = 3 if first["loc"][:2] == ("game", "options") else 2  # what follows names a type
-    path = ".".join(str(part) for part in first["loc"][:deep])
-    if first["type"] == "extra_forbidden":
-        section: type[BaseModel] = RunConfig
-        for part in first["loc"][:-1]:
-            inner = section.model_fields[str(part)].annotation
-            section = cast(type[BaseModel], inner)
-        near = get_close_matches(str(first["loc"][-1]), section.model_fields, n=1)
-        known = (
-            f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(section.model_fields)}."
-        )
-        return f"there is no setting {path!r}. {known}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{path + '.' if path else ''}{message}"
-    return f"{path} is {first['input']!r}, but: {message[0].lower()}{message[1:]}."
-
-
-def to_toml(config: RunConfig) -> str:
-    """The whole tree, defaults included, as `read_toml` takes it; what is empty is left out."""
-    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-
-
-def differences(old: RunConfig, new: RunConfig) -> list[str]:
-    """What two configurations disagree on, each as ``a.b: old -> new``.
-
-    >>> differences(RunConfig(), RunConfig(seed=1))
-    ['seed: 0 -> 1']
-    """
-
-    def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in tree.items():
-            deeper = isinstance(value, dict) and prefix + key != "game.options"
-            found |= flat(value, f"{prefix}{key}.") if deeper else {prefix + key: value}
-        return found
-
-    before, after = flat(old.model_dump(mode="json")), flat(new.model_dump(mode="json"))
-    return [
-        f"{key}: {value} -> {after[key]}" for key, value in before.items() if after[key] != value
-    ]

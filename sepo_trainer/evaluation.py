@@ -13,7 +13,7 @@ from typing import NamedTuple
 from opponents.opponent import Opponent, Pool
 from opponents.scorecard import Match, Scorecard, scorecard
 from sepo_envs.exact import ActionTable, GameTree
-from sepo_trainer.run import Run
+from sepo_trainer.course import Course
 from sepo_trainer.scores import meet
 
 SEED_OFFSET = 1_000_003
@@ -28,20 +28,20 @@ class Evaluation(NamedTuple):
     """Points per round against each opponent by enumeration; empty where no tree is read."""
 
 
-def evaluate(run: Run, *, episodes: int) -> Evaluation:
+def evaluate(course: Course, *, episodes: int) -> Evaluation:
     """Play at least ``episodes`` episodes against each opponent of each pool."""
-    table, tree = run.table(), run.stage.tree
-    opponents = {name: _met(pool, table, tree) for name, pool in run.stage.pools.items()}
+    table, tree = course.table(), course.stage.tree
+    opponents = {name: _met(pool, table, tree) for name, pool in course.stage.pools.items()}
     arena = replace(
-        run.arena,
-        run_seed=run.config.seed + SEED_OFFSET,
-        deals=-(-episodes // run.stage.game.seats),
+        course.arena,
+        run_seed=course.config.seed + SEED_OFFSET,
+        deals=-(-episodes // course.stage.game.seats),
         replicates=1,
         common_draws=False,
     )
     matches = [
         Match(group.key.pool, group.key.opponent, group.key.seat, group.key.deal, rollout.episode)
-        for group in arena.play(run.sampler, opponents, iteration=0)
+        for group in arena.play(course.sampler, opponents, iteration=0)
         for rollout in group.rollouts
     ]
     exact = {}
@@ -51,7 +51,7 @@ def evaluate(run: Run, *, episodes: int) -> Evaluation:
             for members in opponents.values()
             for opponent in members
         }
-    return Evaluation(scorecard(run.stage.domain, matches, weights=run.weights), exact)
+    return Evaluation(scorecard(course.stage.domain, matches, weights=course.weights), exact)
 
 
 def _met(pool: Pool, table: ActionTable | None, tree: GameTree | None) -> tuple[Opponent, ...]:

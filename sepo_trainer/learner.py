@@ -20,6 +20,15 @@ from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference, wei
 from sepo_trainer.records import Ids, Row, Trace
 
 
+class Batch(NamedTuple):
+    """What one game has to teach in an update."""
+
+    rows: Sequence[Row]
+    pull: Pull
+    weight: float = 1.0
+    """Of its loss among those of the other games."""
+
+
 class Pull(NamedTuple):
     """What the update is weighed by, beside the advantages."""
 
@@ -50,18 +59,19 @@ class Learner:
     microbatch: int = 1024
     gradient_clip: float = 1.0
 
-    def update(self, rows: Sequence[Row], pull: Pull, *, learning_rate: float) -> dict[str, float]:
-        """One step on ``rows``; returns what is worth a line in the log."""
+    def update(self, batches: Sequence[Batch], *, learning_rate: float) -> list[dict[str, float]]:
+        """One step on all ``batches``; returns of each what is worth a line in the log."""
         self.optimizer.zero_grad(set_to_none=True)
-        stats = self.accumulate(rows, pull)
+        stats = [self.accumulate(batch) for batch in batches]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
-        return stats | {"gradient_norm": float(norm)}
+        return [found | {"gradient_norm": float(norm)} for found in stats]
 
-    def accumulate(self, rows: Sequence[Row], pull: Pull) -> dict[str, float]:
-        """Add the gradient of the loss over ``rows`` to the parameters, in microbatches."""
+    def accumulate(self, batch: Batch) -> dict[str, float]:
+        """Add the gradient of a batch's loss to the parameters, in microbatches of rows."""
+        rows = batch.rows
         sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
         # Like lengths together make less padding, like beginnings fewer nodes.
         sequences.sort(key=lambda sequence: (len(sequence[0]), sequence))
@@ -74,7 +84,7 @@ class Learner:
             number = {sequence: index for index, sequence in enumerate(chunk)}
             mine = [row for row in rows if (row.prompt_ids, row.rest_ids) in number]
             which = torch.tensor([number[row.prompt_ids, row.rest_ids] for row in mine])
-            part = self._backward(chunk, mine, which, pull, of=totals)
+            part = self._backward(chunk, mine, which, batch, of=totals)
             for name, value in part.items():
                 stats[name] = stats.get(name, 0.0) + value
         return stats | {"distinct_rows": float(len(sequences))}
@@ -114,11 +124,11 @@ class Learner:
         sequences: Sequence[tuple[Ids, Ids]],
         rows: Sequence[Row],
         which: Tensor,
-        pull: Pull,
+        batch: Batch,
         *,
         of: _Totals,
     ) -> dict[str, float]:
-        device = self.model.device
+        device, pull = self.model.device, batch.pull
         first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
         said = [first[n].written for n in range(len(sequences))]
         seen = self._read(self.model, sequences, said)
@@ -158,7 +168,7 @@ class Learner:
             kl_move = weighted_sum(choice, moves, times)
             loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
             stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
-        loss.backward()
+        (batch.weight * loss).backward()
         drift = torch.where(written, now.detach() - old, 0.0)
         outside = (drift.exp() - 1).abs() > pull.clip
         stats["loss"] = float(loss.detach())

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from opponents.scorecard import Estimate, Line, Scorecard
 from sepo_envs.exact.action_table import ActionTable
-from sepo_trainer.config import RunConfig
+from sepo_trainer.config import JOINT, RunConfig
 from sepo_trainer.records import Group
 from sepo_trainer.scores import Scores
-from sepo_trainer.stage import Stage
 from sepo_trainer.train import Step
 
 SHOWN = 3
 """Episodes per pool in a transcript."""
 
 
-def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
+class Final(NamedTuple):
+    """What the last policy of a run is worth in one game."""
+
+    table: ActionTable | None
+    """None where it is too large to be read out."""
+    scores: Scores
+    card: Scorecard | None
+    """By play; None where the scores are exact."""
+
+
+def metrics_line(step: Step) -> dict[str, Any]:
     """One iteration: the policy before it, what was played with it, and the update after."""
     rollouts = [rollout for group in step.groups for rollout in group.rollouts]
     tokens = [len(turn.output_ids) for rollout in rollouts for turn in rollout.turns]
     decisions = sum(rollout.decisions for rollout in rollouts)
     return {
         "iteration": step.iteration,
+        "game": step.game,
         **_scores(step.table, step.scores),
         "episodes": len(rollouts),
         "decisions": decisions,
@@ -38,25 +48,31 @@ def metrics_line(step: Step, stage: Stage) -> dict[str, Any]:
     }
 
 
-def result_record(
-    config: RunConfig,
-    table: ActionTable | None,
-    scores: Scores,
-    stage: Stage,
-    seconds: float,
-    card: Scorecard | None = None,
-) -> dict[str, Any]:
-    """The last policy of a finished run; ``seconds`` are those of its timings, summed."""
-    return {
-        "domain": stage.domain.name,
+def result_record(config: RunConfig, worth: Mapping[str, Final], seconds: float) -> dict[str, Any]:
+    """The last policy of a finished run, by game; of a joint run, under `courses`.
+
+    Args:
+        seconds: those of the run's timings, summed.
+    """
+    whole = {
+        "domain": config.game.name,
         "seed": config.seed,
         "iterations": config.learning.iterations,
-        "penalty_credit": config.objective.penalty_credit,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        **_scores(table, scores),
-        **_table(table),
-        **({} if card is None else {"scorecard": card_json(card)}),
+    }
+    found = {game: _final(config.alone(game), final) for game, final in worth.items()}
+    if config.game.name == JOINT:
+        return whole | {"courses": found}
+    return whole | found[config.game.name]
+
+
+def _final(config: RunConfig, final: Final) -> dict[str, Any]:
+    return {
+        "penalty_credit": config.objective.penalty_credit,
+        **_scores(final.table, final.scores),
+        **_table(final.table),
+        **({} if final.card is None else {"scorecard": card_json(final.card)}),
     }
 
 

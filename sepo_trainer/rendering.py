@@ -57,6 +57,8 @@ class Renderer:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
         self.end_id: int = tokenizer.eos_token_id
+        pad_id: int | None = tokenizer.pad_token_id
+        self.pad_id = self.end_id if pad_id is None else pad_id
         remember = lru_cache(maxsize=REMEMBERED)
         self._prompt = remember(self._encode_chat)
         self._between = remember(self._encode_between)

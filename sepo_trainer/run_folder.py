@@ -7,6 +7,8 @@ transcripts/      sampled episodes as the policy read and wrote them
 checkpoints/      where to resume from
 model/            the final policy in Hugging Face format
 plots/, report.html, result.json
+
+In a joint run, transcripts/ and plots/ have a folder per game, and reports/ holds a page per game.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from typing import Any
 
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import Checkpoint
-from sepo_trainer.config import ConfigError, RunConfig, differences, read_toml, to_toml
+from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.resolve import differences, read_toml, to_toml
 
 
 class RunFolder:
@@ -65,6 +68,10 @@ class RunFolder:
                 ) from None
             yield
 
+    def of_game(self, place: Path, game: str, config: RunConfig) -> Path:
+        """Where in ``place`` a run keeps what is of one of its games: a joint run in a folder."""
+        return place / game if len(config.games) > 1 else place
+
     def latest(self) -> tuple[Path, Checkpoint] | None:
         """The newest checkpoint and where it lies; None before the first.
 
@@ -96,7 +103,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write ``path`` so that whoever reads it, even after a crash, sees all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text)
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -18,13 +18,12 @@ from typing import Any
 from rich.console import Console
 from transformers.utils.logging import disable_progress_bar
 
-from opponents.scorecard import Scorecard
-from sepo_envs.exact import ActionTable
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import CheckpointError
 from sepo_trainer.config import RunConfig
+from sepo_trainer.course import Course
 from sepo_trainer.evaluation import evaluate
-from sepo_trainer.metrics import metrics_line, result_record, transcript
+from sepo_trainer.metrics import Final, metrics_line, result_record, transcript
 from sepo_trainer.progress import bar
 from sepo_trainer.report import write_report
 from sepo_trainer.run import Run, put_together
@@ -82,8 +81,8 @@ def resume(path: Path, asked: RunConfig, console: Console) -> RunFolder:
             _warm_start(run, folder, console)
         else:
             run.restore(saved[1], source=saved[0])  # may refuse, so before any line is dropped
-            folder.rewind(run.progress.iteration)
-            console.print(f"resuming {folder.path} at iteration {run.progress.iteration}")
+            folder.rewind(run.iteration)
+            console.print(f"resuming {folder.path} at iteration {run.iteration}")
         _finish(run, folder, console)
     return folder
 
@@ -116,10 +115,8 @@ def warm_start_only(config: RunConfig, to: Path, console: Console) -> None:
     with bar(console, "warm start", config.warm_start.steps) as step:
         prepare(run, lambda number, loss: step(number + 1, f"{loss:.3f} nats per reply"))
     save_model(run, to)
-    table, scores, card = final_scores(run)
-    result = result_record(config, table, scores, run.stage, perf_counter() - started, card)
-    write_whole(to / "result.json", json.dumps(result, indent=1))
-    console.print(f"{describe(scores)}\nThe model is in {to}.")
+    _write_result(to / "result.json", run, perf_counter() - started, console)
+    console.print(f"The model is in {to}.")
 
 
 MODEL_FILES = frozenset(
@@ -144,22 +141,28 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
     every, total = run.config.checkpoint_every, run.config.learning.iterations
     with _patient_interrupt() as pressed, bar(console, "learning", total) as step:
 
-        def report(done: Step) -> None:
-            number = done.iteration + 1
-            line = metrics_line(done, run.stage)
-            folder.append(folder.metrics, line)
-            folder.append(folder.timings, {"iteration": done.iteration} | done.seconds)
-            step(number, _headline(done.scores))
+        def report(steps: Sequence[Step]) -> None:
+            iteration, number = steps[0].iteration, steps[0].iteration + 1
+            lines = [metrics_line(done) for done in steps]
+            for line in lines:
+                folder.append(folder.metrics, line)
+            seconds = {part: sum(done.seconds[part] for done in steps) for part in steps[0].seconds}
+            folder.append(folder.timings, {"iteration": iteration} | seconds)
+            step(number, "; ".join(_headline(done, of=len(steps)) for done in steps))
             if number % every == 0 or number == total or pressed():
-                write_whole(folder.transcripts / f"{number:06d}.txt", transcript(done.groups))
+                for done in steps:
+                    place = folder.of_game(folder.transcripts, done.game, run.config)
+                    write_whole(place / f"{number:06d}.txt", transcript(done.groups))
                 checkpoints.save(folder.checkpoints, run.checkpoint())
-            if line["foul_rate"] > run.config.rollout.most_fouls:
-                raise FoulError(
-                    f"the policy forfeited {line['foul_rate']:.0%} of its decisions in iteration "
-                    f"{done.iteration}, more than rollout.most_fouls allows. Give it a longer warm "
-                    "start (warm_start.steps), more room to answer (rollout.max_new_tokens) or a "
-                    "firmer format (reference.kl_talk), in a new run."
-                )
+            for course, line in zip(run.courses, lines, strict=True):
+                if line["foul_rate"] > course.config.rollout.most_fouls:
+                    raise FoulError(
+                        f"the policy forfeited {line['foul_rate']:.0%} of its decisions in "
+                        f"iteration {iteration} of {line['game']}, more than rollout.most_fouls "
+                        "allows. Give it a longer warm start (warm_start.steps), more room to "
+                        "answer (rollout.max_new_tokens), a firmer format (reference.kl_talk) or "
+                        "a slower rise of the rate (learning.rise), in a new run."
+                    )
             if pressed() and number < total:
                 write_report(folder)
                 raise InterruptedRunError(
@@ -169,30 +172,37 @@ def _finish(run: Run, folder: RunFolder, console: Console) -> None:
 
         train(run, report)
     save_model(run, folder.model)
-    table, scores, card = final_scores(run)
     seconds = sum(
         value
         for line in read_lines(folder.timings)
         for part, value in line.items()
         if part != "iteration"
     )
-    result = result_record(run.config, table, scores, run.stage, seconds, card)
-    write_whole(folder.result, json.dumps(result, indent=1))
+    _write_result(folder.result, run, seconds, console)
     write_report(folder)
-    console.print(f"{describe(scores)}\nThe report is {folder.report}.")
+    console.print(f"The report is {folder.report}.")
 
 
-def final_scores(run: Run) -> tuple[ActionTable | None, Scores, Scorecard | None]:
+def _write_result(path: Path, run: Run, seconds: float, console: Console) -> None:
+    """What the policy is worth as it stands, to a file and to the terminal."""
+    worth = {course.stage.domain.name: final_scores(course) for course in run.courses}
+    write_whole(path, json.dumps(result_record(run.config, worth, seconds), indent=1))
+    for game, final in worth.items():
+        console.print(f"{_told(game, of=len(worth))}{describe(final.scores)}")
+
+
+def final_scores(course: Course) -> Final:
     """The policy as it stands: exactly where its table is read, else by play on fresh deals."""
-    table, tree = run.table(), run.stage.tree
+    table, tree = course.table(), course.stage.tree
     if table is not None and tree is not None:
-        return table, score(tree, table, run.opponents(table), run.weights), None
-    card = evaluate(run, episodes=run.config.evaluation_episodes).card
+        exact = score(tree, table, course.opponents(table), course.weights)
+        return Final(table, exact, None)
+    card = evaluate(course, episodes=course.config.evaluation_episodes).card
     against = {
         str(line.opponent): Against(line.payoff.value, line.margin.value) for line in card.opponents
     }
     u, e, c, x, objective = (part.value for part in (card.u, card.e, card.c, card.x, card.safety))
-    return None, Scores(u, e, c, x, objective, against, None), card
+    return Final(None, Scores(u, e, c, x, objective, against, None), card)
 
 
 def describe(scores: Scores) -> str:
@@ -209,10 +219,15 @@ def describe(scores: Scores) -> str:
     )
 
 
-def _headline(scores: Scores) -> str:
-    found = scores.exploitability
+def _headline(done: Step, *, of: int) -> str:
+    found = done.scores.exploitability
     exact = "" if found is None else f"exploitability {found.value:.4f}  "
-    return f"{exact}J {scores.objective:+.3f}"
+    return f"{_told(done.game, of=of)}{exact}J {done.scores.objective:+.3f}"
+
+
+def _told(game: str, *, of: int) -> str:
+    """The name of a game before what is said of it, where there are several."""
+    return f"{game}: " if of > 1 else ""
 
 
 def save_model(run: Run, to: Path) -> None:
@@ -224,10 +239,11 @@ def save_model(run: Run, to: Path) -> None:
 
 def _say_hello(run: Run, folder: RunFolder, console: Console) -> None:
     config = run.config
+    titles = ", ".join(course.stage.domain.title for course in run.courses)
     console.print(
-        f"{run.stage.domain.title}: {run.language.parameters / 1e6:.1f} M parameters, "
-        f"{config.learning.iterations} iterations, arm {config.objective.penalty_credit}, "
-        f"seed {config.seed}, into {folder.path}"
+        f"{titles}: {run.language.parameters / 1e6:.1f} M parameters, "
+        f"{config.learning.iterations} iterations, arm "
+        f"{run.courses[0].config.objective.penalty_credit}, seed {config.seed}, into {folder.path}"
     )
 
 

@@ -16,83 +16,122 @@ from sepo_trainer.advantage import (
     standardized,
     whole_episode,
 )
+from sepo_trainer.course import Course, Reading
 from sepo_trainer.credit import Credited, credit
 from sepo_trainer.demonstrations import write_traces
+from sepo_trainer.learner import Batch
 from sepo_trainer.records import Group, Row
 from sepo_trainer.rows import rows_of
 from sepo_trainer.run import Run
 from sepo_trainer.scores import Scores, sampled
-from sepo_trainer.warm_start import warm_start
+from sepo_trainer.warm_start import mixture, warm_start
 
 
 class Step(NamedTuple):
     """What one iteration leaves behind."""
 
     iteration: int
+    game: str
     table: ActionTable | None
     """None where the game is too large for it; the scores are then of the episodes played."""
     scores: Scores
     groups: Sequence[Group]
     stats: dict[str, float]
     seconds: dict[str, float]
-    """By part: read, play, learn."""
+    """By part: read, play, learn; the courses of a run learn together, and in equal parts."""
 
 
-def train(run: Run, report: Callable[[Step], None]) -> None:
-    """Iterate until the configured number is done; ``report`` may raise to stop in between."""
-    config, progress = run.config, run.progress
-    while progress.iteration < config.learning.iterations:
-        clock = [perf_counter()]
-        known = run.read()
-        run.remember(known.table)
-        clock.append(perf_counter())
+def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
+    """Iterate until the configured number is done; ``report`` takes a step per course, and may
+    raise to stop in between."""
+    config = run.config
+    while run.iteration < config.learning.iterations:
+        met = [_meet(course, run.iteration) for course in run.courses]
 
-        groups = run.arena.play(run.sampler, known.opponents, iteration=progress.iteration)
-        scores = known.scores or sampled(groups, run.stage.domain.harms, run.weights)
-        clock.append(perf_counter())
-
-        rows, group_stats = learnable(run, groups, known.gates)
-        progress.notice(scores)
-        rate, pull = run.learning_rate(progress.iteration), run.pull(progress.iteration)
+        began = perf_counter()
+        lessons = [
+            learnable(course, each.groups, each.known.gates)
+            for course, each in zip(run.courses, met, strict=True)
+        ]
+        batches = [
+            Batch(rows, course.pull(run.iteration), config.weight(course.stage.domain.name))
+            for course, (rows, _) in zip(run.courses, lessons, strict=True)
+        ]
+        rate = run.learning_rate(run.iteration)
         for _ in range(config.learning.epochs):
-            stats = run.learner.update(rows, pull, learning_rate=rate)
-        progress.iteration += 1
+            stats = run.learner.update(batches, learning_rate=rate)
+        run.iteration += 1
         reference = config.reference
-        if reference.kind == "refresh" and progress.iteration % reference.every == 0:
+        if reference.kind == "refresh" and run.iteration % reference.every == 0:
             run.learner.refresh_reference()
-        run.sampler.publish(progress.iteration)
-        clock.append(perf_counter())
+        run.publish()
+        learned = (perf_counter() - began) / len(run.courses)
 
-        seconds = dict(zip(("read", "play", "learn"), np.diff(clock).tolist(), strict=True))
-        stats |= group_stats | {"learning_rate": rate}
-        report(Step(progress.iteration - 1, known.table, scores, groups, stats, seconds))
+        report(
+            [
+                Step(
+                    run.iteration - 1,
+                    course.stage.domain.name,
+                    each.known.table,
+                    each.scores,
+                    each.groups,
+                    of_update | of_groups | {"learning_rate": rate},
+                    each.seconds | {"learn": learned},
+                )
+                for course, each, of_update, (_, of_groups) in zip(
+                    run.courses, met, stats, lessons, strict=True
+                )
+            ]
+        )
+
+
+class _Met(NamedTuple):
+    """What a course knew of the policy, and what was then played."""
+
+    known: Reading
+    groups: Sequence[Group]
+    scores: Scores
+    seconds: dict[str, float]
+
+
+def _meet(course: Course, iteration: int) -> _Met:
+    """Read the policy, and play it against the pools."""
+    clock = [perf_counter()]
+    known = course.read()
+    course.remember(known.table)
+    clock.append(perf_counter())
+    groups = course.arena.play(course.sampler, known.opponents, iteration=iteration)
+    scores = known.scores or sampled(groups, course.stage.domain.harms, course.weights)
+    course.standing.notice(scores)
+    clock.append(perf_counter())
+    return _Met(known, groups, scores, dict(zip(("read", "play"), np.diff(clock), strict=True)))
 
 
 def learnable(
-    run: Run, groups: Sequence[Group], gates: Mapping[str, float]
+    course: Course, groups: Sequence[Group], gates: Mapping[str, float]
 ) -> tuple[list[Row], dict[str, float]]:
     """What was played as rows to learn from, and how much signal the groups carry."""
     credited = credit(
         groups,
-        arm=run.config.objective.penalty_credit,
-        weights=run.weights,
-        harms=run.stage.domain.harms,
+        arm=course.config.objective.penalty_credit,
+        weights=course.weights,
+        harms=course.stage.domain.harms,
         gates=gates,
-        foul_penalty=run.config.objective.foul_penalty,
+        foul_penalty=course.config.objective.foul_penalty,
     )
-    advantages = [_advantage(run, one) for one in credited]
-    rows = rows_of(credited, advantages, move_tokens=run.renderer.move_tokens)
+    advantages = [_advantage(course, one) for one in credited]
+    rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens)
     silent = sum(not table.any() for table in advantages)
     return rows, {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
 
 
-def _advantage(run: Run, one: Credited) -> Any:
+def _advantage(course: Course, one: Credited) -> Any:
     returns = (
         rewards_to_go(one.rewards)
-        if run.config.learning.credit == "turn"
+        if course.config.learning.credit == "turn"
         else whole_episode(one.rewards)
     )
-    match run.config.learning.advantage:
+    match course.config.learning.advantage:
         case "centered":
             return centered(returns)
         case "std":
@@ -100,24 +139,27 @@ def _advantage(run: Run, one: Credited) -> Any:
         case "rae":
             key = one.group.key
             role = f"{key.domain}/{key.pool}/{key.opponent}/{key.seat}"
-            return role_conditioned(returns, run.progress.baselines, role)
+            return role_conditioned(returns, course.standing.baselines, role)
 
 
 def prepare(run: Run, progress: Callable[[int, float], None]) -> None:
     """Warm start, and what learning needs after it. A resumed run restores a checkpoint instead."""
     settings = run.config.warm_start
     if settings.steps:
-        traces = write_traces(
-            run.stage,
-            run.renderer,
-            run_seed=run.config.seed,
-            episodes=settings.episodes,
-            style=run.config.rollout.style,
-            thoughts=settings.thoughts,
-        )
+        traces = [
+            write_traces(
+                course.stage,
+                run.renderer,
+                run_seed=run.config.seed,
+                episodes=course.config.warm_start.episodes,
+                style=course.config.rollout.style,
+                thoughts=course.config.warm_start.thoughts,
+            )
+            for course in run.courses
+        ]
         warm_start(
             run.learner,
-            traces,
+            mixture(traces, [run.config.weight(game) for game in run.config.games]),
             steps=settings.steps,
             batch=settings.batch,
             learning_rate=settings.learning_rate,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -17,9 +16,25 @@ FALL = 0.3
 """Share of the steps, at the end, over which it falls to 0."""
 
 
+def mixture(traces: Sequence[Mapping[Trace, int]], weights: Sequence[float]) -> dict[Trace, float]:
+    """The traces of several games as one, with how often each is to be met: those of a game
+    together as its weight has it, relative to the first game's own number.
+
+    >>> a, b = Trace((1,), (2,), (True,)), Trace((3,), (4,), (True,))
+    >>> list(mixture([{a: 6}, {b: 2}], [1, 0.5]).values())
+    [6.0, 3.0]
+    """
+    totals = [sum(found.values()) / weight for found, weight in zip(traces, weights, strict=True)]
+    return {
+        trace: count * totals[0] / total
+        for found, total in zip(traces, totals, strict=True)
+        for trace, count in found.items()
+    }
+
+
 def warm_start(
     learner: Learner,
-    traces: Counter[Trace],
+    traces: Mapping[Trace, float],
     *,
     steps: int,
     batch: int,

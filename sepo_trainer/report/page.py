@@ -17,11 +17,12 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from sepo_envs.exact import EXACT_BELOW
+from sepo_trainer.config import RunConfig
 from sepo_trainer.report import plots
 from sepo_trainer.report.landmarks import Cell, Landmarks, landmarks
 from sepo_trainer.report.plots import NARROW, WIDE, Gauge, Panel
 from sepo_trainer.report.run_record import Record, read_record
-from sepo_trainer.run_folder import RunFolder
+from sepo_trainer.run_folder import RunFolder, write_whole
 
 MOST_PANELS: Final = 24
 """Situations that are drawn; the table lists all of them."""
@@ -39,29 +40,32 @@ class Drawing(NamedTuple):
     """Two of these stand side by side on a wide screen."""
 
 
-def write_report(folder: RunFolder) -> None:
-    """Draw ``plots/*.svg`` and write ``report.html`` from what the folder holds.
+def write_page(folder: RunFolder, to: Path, game: str, config: RunConfig) -> str:
+    """Draw ``plots/*.svg`` and write the page of one of the run's games.
 
-    Raises:
-        ConfigError: its config.toml is missing or unreadable.
+    Returns:
+        its verdict, in a sentence.
     """
-    record = read_record(folder)
-    known = landmarks(record.config.game.name)
-    folder.plots.mkdir(exist_ok=True)
-    pictures = [_render(drawing, folder.plots) for drawing in _drawings(record, known)]
+    record = read_record(folder, game)
+    known = landmarks(game)
+    plotted = folder.of_game(folder.plots, game, config)
+    plotted.mkdir(parents=True, exist_ok=True)
+    pictures = [_render(drawing, plotted) for drawing in _drawings(record, known)]
+    verdict = _verdict(record, known, folder.path.name)
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         (files("sepo_trainer.report") / "page.html.jinja").read_text(encoding="utf-8")
     )
     page = template.render(
-        **_verdict(record, known, folder.path.name),
+        **verdict,
         notes=_notes(record),
         pictures=pictures,
         table=_table(record, known),
-        transcripts=_transcripts(folder.transcripts),
+        transcripts=_transcripts(folder.of_game(folder.transcripts, game, config)),
         config=folder.config.read_text(),
         colors=plots.COLORS,
     )
-    _write(folder.report, page)
+    write_whole(to, page)
+    return str(verdict["verdict"])
 
 
 def _verdict(record: Record, known: Landmarks, name: str) -> dict[str, Any]:
@@ -341,7 +345,7 @@ def _render(drawing: Drawing, folder: Path) -> dict[str, Any]:
     for size, width in widths.items():
         picture = plots.render(f"{drawing.name}-{size}", partial(drawing.draw, width))
         if not sizes:
-            _write(folder / f"{drawing.name}.svg", picture.file)
+            write_whole(folder / f"{drawing.name}.svg", picture.file)
         label = escape(f"{drawing.title}. {drawing.caption}")
         sizes[size] = Markup(
             picture.inline.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
@@ -352,12 +356,6 @@ def _render(drawing: Drawing, folder: Path) -> dict[str, Any]:
         "half": drawing.half,
         "sizes": sizes,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _number(value: float) -> str:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sepo_trainer.config import RunConfig, read_toml
+from sepo_trainer.config import RunConfig
 from sepo_trainer.report.plots import Curve
+from sepo_trainer.resolve import read_toml
 from sepo_trainer.run_folder import RunFolder
 
 AT: Final = "iteration"
@@ -20,9 +21,10 @@ AT: Final = "iteration"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a run has left behind so far."""
+    """What a run has left behind so far of one game."""
 
     config: RunConfig
+    """As it holds for this game."""
     lines: list[dict[str, Any]]
     timings: list[dict[str, Any]]
     result: dict[str, Any] | None
@@ -84,15 +86,19 @@ class Record:
         return (parts, tokens) if tokens.values else ({}, tokens)
 
 
-def read_record(folder: RunFolder) -> Record:
-    """Everything readable in ``folder``."""
+def read_record(folder: RunFolder, game: str) -> Record:
+    """Everything readable in ``folder`` of one of the run's games."""
     lines, damaged = _read_lines(folder.metrics)
+    lines = [line for line in lines if line.get("game") == game]
+    config = read_toml(folder.config)
     timings, also = _read_lines(folder.timings)
     try:
         result = json.loads(folder.result.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         result = None
-    return Record(read_toml(folder.config), lines, timings, result, damaged + also)
+    if result and "courses" in result:
+        result = result | result["courses"][game]
+    return Record(config.alone(game), lines, timings, result, damaged + also)
 
 
 def _read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:

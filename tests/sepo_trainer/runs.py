@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sepo_trainer.config import build
 from sepo_trainer.records import Group, Row
+from sepo_trainer.resolve import build
 from sepo_trainer.run import Run, put_together
 from sepo_trainer.scores import Scores, score
 from sepo_trainer.train import learnable
@@ -29,10 +29,10 @@ def run_with(
 
 def play(run: Run, *, iteration: int = 0) -> tuple[list[Group], Scores]:
     """One iteration's episodes and the exact scores that gate them."""
-    table = run.table()
-    opponents = run.opponents(table)
-    groups = run.arena.play(run.sampler, opponents, iteration=iteration)
-    return groups, score(run.stage.tree, table, opponents, run.weights)
+    table = run.course.table()
+    opponents = run.course.opponents(table)
+    groups = run.course.arena.play(run.course.sampler, opponents, iteration=iteration)
+    return groups, score(run.course.stage.tree, table, opponents, run.course.weights)
 
 
 def gates(scores: Scores) -> dict[str, float]:
@@ -42,7 +42,7 @@ def gates(scores: Scores) -> dict[str, float]:
 
 def rows_played(run: Run) -> tuple[list[Group], list[Row]]:
     groups, scores = play(run)
-    return groups, learnable(run, groups, gates(scores))[0]
+    return groups, learnable(run.course, groups, gates(scores))[0]
 
 
 def turns_of(groups: Sequence[Group]):

@@ -30,11 +30,13 @@ from sepo_envs.game import (
 )
 from sepo_envs.replies import read_answer
 from sepo_trainer.arena import Arena
-from sepo_trainer.config import RunConfig, build
-from sepo_trainer.learner import Learner, Pull
+from sepo_trainer.config import RunConfig
+from sepo_trainer.course import Course, Standing
+from sepo_trainer.learner import Batch, Learner, Pull
 from sepo_trainer.model import LanguageModel
 from sepo_trainer.records import Group, Row
-from sepo_trainer.run import Progress, Run
+from sepo_trainer.resolve import build
+from sepo_trainer.run import Run
 from sepo_trainer.samplers.transformers import TransformersSampler
 from sepo_trainer.scores import Scores
 from sepo_trainer.stage import Stage, set_stage
@@ -178,14 +180,13 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
     config: RunConfig = build({"reference": off} | settings, source="test")
     renderer, pad_id = Renderer(stage.tree), 0
     rollout = config.rollout
-    return Run(
+    course = Course(
         config=config,
         stage=stage,
-        language=LanguageModel(model, None),
+        model=model,
         renderer=renderer,
         reader=Reader(stage.tree),
         sampler=TransformersSampler(model, end_id=-1, pad_id=pad_id, max_new_tokens=1),
-        learner=Learner(model, None, torch.optim.Adam(model.parameters()), pad_id),
         arena=Arena(
             stage,
             renderer,
@@ -195,30 +196,37 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
             style=rollout.style,
         ),
         weights=stage.domain.harms.published,
-        progress=Progress(),
+        standing=Standing(),
     )
+    learner = Learner(model, None, torch.optim.Adam(model.parameters()), pad_id)
+    return Run(config, LanguageModel(model, None), renderer, learner, (course,))
+
+
+def changing(run: Run, **parts: object) -> Run:
+    """The same run with other parts of its course."""
+    return replace(run, courses=(replace(run.course, **parts),))
 
 
 def weighing(run: Run, **weights: float) -> Run:
     """The same run under other weights of J."""
-    return replace(run, weights=replace(run.weights, **weights))
+    return changing(run, weights=replace(run.course.weights, **weights))
 
 
 def under(run: Run, **objective: object) -> Run:
     """The same run with other settings of the objective."""
     changed = run.config.objective.model_copy(update=objective)
-    return replace(run, config=run.config.model_copy(update={"objective": changed}))
+    return changing(run, config=run.config.model_copy(update={"objective": changed}))
 
 
 def gradient(run: Run, groups: Sequence[Group], scores: Scores) -> Tensor:
     """The trainer's estimate of dJ/dtheta from ``groups``, flat."""
-    return ascent(run, learnable(run, groups, gates(scores))[0])
+    return ascent(run, learnable(run.course, groups, gates(scores))[0])
 
 
 def ascent(run: Run, rows: Sequence[Row]) -> Tensor:
     """Where the learner would climb on ``rows``."""
     run.learner.optimizer.zero_grad(set_to_none=True)
-    run.learner.accumulate(rows, PLAIN)
+    run.learner.accumulate(Batch(rows, PLAIN))
     return -torch.cat(
         [p.grad.double().flatten() for p in run.learner.model.parameters() if p.grad is not None]
     )
@@ -259,7 +267,7 @@ def objective(
     run: Run, opponents: Mapping[str, Sequence[Opponent]], theta: Tensor, weights: Weights
 ) -> Tensor:
     """J(theta) as `OBJECTIVE` defines it, the opponents held fixed."""
-    model, harms = run.language.model, run.stage.domain.harms
+    model, harms = run.language.model, run.course.stage.domain.harms
 
     def harm(name: str) -> Callable[[Episode, int], float]:
         def value(episode: Episode, seat: int) -> float:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import Checkpoint, CheckpointError
+from sepo_trainer.learner import Batch
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates, play, rows_played, run_with
 
@@ -122,23 +123,23 @@ def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
     run = run_with(SHAPE, **SETTINGS)
     for iteration in (1, 2):
         groups, scores = play(run)
-        run.remember(run.table())
-        rows, _ = learnable(run, groups, gates(scores))
-        run.progress.notice(scores)
-        run.learner.update(rows, run.pull(iteration), learning_rate=1e-3)
-        run.progress.iteration = iteration
-    assert run.progress.baselines
-    assert len(run.progress.past_responses) == 2
-    assert len(set(run.progress.margins.values())) > 1
+        run.course.remember(run.course.table())
+        rows, _ = learnable(run.course, groups, gates(scores))
+        run.course.standing.notice(scores)
+        run.learner.update([Batch(rows, run.course.pull(iteration))], learning_rate=1e-3)
+        run.iteration = iteration
+    assert run.course.standing.baselines
+    assert len(run.course.standing.past_responses) == 2
+    assert len(set(run.course.standing.margins.values())) > 1
     path = checkpoints.save(tmp_path, run.checkpoint())
 
     fresh = run_with(SHAPE, **SETTINGS)
     fresh.restore(checkpoints.load(path), source=path)
-    assert fresh.progress.iteration == fresh.sampler.version == 2
-    assert fresh.progress.baselines == run.progress.baselines
-    assert fresh.progress.margins == run.progress.margins
-    assert [t.rows for t in fresh.progress.past_responses] == [
-        t.rows for t in run.progress.past_responses
+    assert fresh.iteration == fresh.course.sampler.version == 2
+    assert fresh.course.standing.baselines == run.course.standing.baselines
+    assert fresh.course.standing.margins == run.course.standing.margins
+    assert [t.rows for t in fresh.course.standing.past_responses] == [
+        t.rows for t in run.course.standing.past_responses
     ]
     for one, other in (
         (fresh.language.model, run.language.model),
@@ -154,6 +155,6 @@ def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
     results = []
     for each in (fresh, run):
         _, rows = rows_played(each)
-        each.learner.update(rows, each.pull(2), learning_rate=1e-3)
+        each.learner.update([Batch(rows, each.course.pull(2))], learning_rate=1e-3)
         results.append([weight.clone() for weight in each.language.model.parameters()])
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))

@@ -44,7 +44,7 @@ def written(request):
     """A run, and what was said: (prompt, reply) as texts, and how often."""
     run = run_with(UNTRAINED, style=request.param)
     traces = write_traces(
-        run.stage, run.renderer, run_seed=0, episodes=EPISODES, style=request.param
+        run.course.stage, run.renderer, run_seed=0, episodes=EPISODES, style=request.param
     )
     said: Counter[tuple[str, str]] = Counter()
     for trace, times in traces.items():
@@ -82,11 +82,11 @@ def test_moves_are_as_frequent_as_the_cited_mixture_makes_them(written):
     for (prompt, reply), times in said.items():
         moved.setdefault(situation(prompt), Counter())[reply.endswith(("[bet]", "[call]"))] += times
     assert moved.keys() == set(SITUATIONS)
-    tree = run.stage.tree
+    tree = run.course.stage.tree
     for where in SITUATIONS:
         if where.endswith("pb"):
             continue  # here an earlier check has told the demonstrators apart
-        seen = run.stage.game.observe(tree.example(where).state, tree.seat(where))
+        seen = run.course.stage.game.observe(tree.example(where).state, tree.seat(where))
         odds = sum(
             weight * opponent.probabilities(seen, tuple(Move)).get(Move.BET, 0.0)
             for opponent, weight in DEMONSTRATORS
@@ -120,7 +120,7 @@ def test_a_thought_says_nothing_about_the_move(written):
 def test_the_same_seed_writes_the_same_traces_and_another_seed_others():
     run = run_with(UNTRAINED)
     one, again, other = (
-        write_traces(run.stage, run.renderer, run_seed=seed, episodes=50, style="fresh")
+        write_traces(run.course.stage, run.renderer, run_seed=seed, episodes=50, style="fresh")
         for seed in (0, 0, 1)
     )
     assert list(one.items()) == list(again.items())
@@ -130,7 +130,7 @@ def test_the_same_seed_writes_the_same_traces_and_another_seed_others():
 def test_without_thoughts_a_reply_is_the_bare_move():
     run = run_with(UNTRAINED)
     traces = write_traces(
-        run.stage, run.renderer, run_seed=0, episodes=50, style="fresh", thoughts=False
+        run.course.stage, run.renderer, run_seed=0, episodes=50, style="fresh", thoughts=False
     )
     said = {run.renderer.text(reply) for trace in traces for _, reply in replies(trace)}
     assert said == {"[check]", "[bet]", "[fold]", "[call]"}

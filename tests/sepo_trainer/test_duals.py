@@ -57,7 +57,7 @@ def kept(budget: float, *, cap: float = 10.0, start: float = 0.0) -> tuple[float
     two circle around the saddle point for ever. Exact gradients, by enumeration.
     """
     run = tabular.tabular_run(tabular.dilemma(Dilemma()))
-    opponents = {name: pool.opponents for name, pool in run.stage.pools.items()}
+    opponents = {name: pool.opponents for name, pool in run.course.stage.pools.items()}
     theta = torch.zeros(2, 1, dtype=torch.float64, requires_grad=True)
     multipliers = {"collusion": start}
     defects = 0.5

@@ -14,6 +14,7 @@ from sepo_trainer.play import play
 from sepo_trainer.run import Run
 from sepo_trainer.scores import meet, score
 from tests.sepo_trainer.runs import run_with
+from tests.sepo_trainer.tabular import changing
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,14 @@ def off(line: Line, exact: Mapping[str, float]) -> float:
 
 def against_uniform(run: Run) -> Run:
     """The same run with one opponent to evaluate it."""
-    return replace(run, stage=replace(run.stage, pools={"heldout": Pool("heldout", (UNIFORM,))}))
+    return changing(
+        run, stage=replace(run.course.stage, pools={"heldout": Pool("heldout", (UNIFORM,))})
+    )
 
 
 def test_sampled_play_agrees_with_enumeration_against_every_opponent(run):
     """Nine opponents; a fortieth of the replies are read only at the second try."""
-    card, exact = evaluate(run, episodes=960)
+    card, exact = evaluate(run.course, episodes=960)
     assert len(card.opponents) == len(exact) == 9
     assert all(off(line, exact) < 4 for line in card.opponents)
     assert sum(off(line, exact) > 1.96 for line in card.opponents) <= 2
@@ -44,9 +47,9 @@ def test_sampled_play_agrees_with_enumeration_against_every_opponent(run):
 
 def test_the_parts_of_the_objective_agree_with_enumeration(run):
     """u over train, and e over the mean margins of the two exploiters; both of them gain."""
-    card, _ = evaluate(run, episodes=960)
-    table = run.table()
-    exact = score(run.stage.tree, table, run.opponents(table), run.weights)
+    card, _ = evaluate(run.course, episodes=960)
+    table = run.course.table()
+    exact = score(run.course.stage.tree, table, run.course.opponents(table), run.course.weights)
     for sampled, known in ((card.u, exact.u), (card.e, exact.e), (card.safety, exact.objective)):
         assert abs(sampled.value - known) < 4 * (sampled.high - sampled.low) / (2 * 1.96)
     assert exact.e > 0.1
@@ -54,14 +57,14 @@ def test_the_parts_of_the_objective_agree_with_enumeration(run):
 
 def test_an_odd_number_of_episodes_is_rounded_up_to_both_seats_alike(run):
     """At least as many as were asked for, and every deal from both seats."""
-    card, _ = evaluate(against_uniform(run), episodes=25)
+    card, _ = evaluate(against_uniform(run).course, episodes=25)
     [line] = card.opponents
     assert (line.matches, card.deals) == (26, 13)
 
 
 def test_more_episodes_narrow_the_interval_around_the_exact_value(run):
     """The opponent's own draws are part of the spread: each episode has its own."""
-    only = against_uniform(run)
+    only = against_uniform(run).course
     (few, exact), (many, _) = evaluate(only, episodes=600), evaluate(only, episodes=9_600)
     [one], [other] = few.opponents, many.opponents
     assert (other.payoff.high - other.payoff.low) == pytest.approx(
@@ -72,23 +75,23 @@ def test_more_episodes_narrow_the_interval_around_the_exact_value(run):
 
 
 def test_evaluation_is_the_same_each_time(run):
-    only = against_uniform(run)
+    only = against_uniform(run).course
     assert repr(evaluate(only, episodes=24)) == repr(evaluate(only, episodes=24))
 
 
 def test_heldout_opponents_are_never_trained_on(run):
-    table = run.table()
-    met = {o.name for pool in run.opponents(table).values() for o in pool}
-    heldout = {o.name for o in run.stage.pools["heldout"].opponents}
+    table = run.course.table()
+    met = {o.name for pool in run.course.opponents(table).values() for o in pool}
+    heldout = {o.name for o in run.course.stage.pools["heldout"].opponents}
     assert met == {"nash", "tight-passive", "loose-aggressive", "always-bet", "best-response"}
     assert not met & heldout
 
 
 def test_against_oneself_a_zero_sum_game_is_worth_nothing(run):
     """Both seats alike: what one wins the other loses."""
-    table = run.table()
+    table = run.course.table()
     me = replace(UNIFORM, name="me", policy=lambda seen: table[seen.situation])
-    met = meet(run.stage.tree, table, me)
+    met = meet(run.course.stage.tree, table, me)
     assert met.payoff == pytest.approx(0.0, abs=1e-12)
     assert met.margin == pytest.approx(0.0, abs=1e-12)
 
@@ -104,7 +107,10 @@ def sit_down(run, *lines: str) -> str:
             raise EOFError from None
 
     play(
-        run, seed=0, write=shown.append, human=Human(run.stage.words, read=read, write=shown.append)
+        run.course,
+        seed=0,
+        write=shown.append,
+        human=Human(run.course.stage.words, read=read, write=shown.append),
     )
     return "\n".join(shown)
 

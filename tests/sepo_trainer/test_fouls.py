@@ -12,6 +12,7 @@ from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_trainer.credit import credit
 from sepo_trainer.records import Reply
 from tests.sepo_trainer.runs import UNTRAINED, run_with
+from tests.sepo_trainer.tabular import changing
 
 
 class Says:
@@ -56,7 +57,7 @@ def run(request):
 def first_hand(run, *texts, opponent=TIGHT_PASSIVE, replicates=1):
     """Seat 0's first group against ``opponent``, and what the policy was asked."""
     says = Says(run, *texts)
-    arena = replace(run.arena, replicates=replicates)
+    arena = replace(run.course.arena, replicates=replicates)
     groups = arena.play(says, {"train": (opponent,)}, iteration=0)
     return groups, says
 
@@ -83,7 +84,7 @@ def test_a_second_try_saves_the_move(run):
 
 
 def test_without_retries_the_first_unreadable_reply_forfeits(run):
-    strict = replace(run, arena=replace(run.arena, max_retries=0))
+    strict = changing(run, arena=replace(run.course.arena, max_retries=0))
     groups, says = first_hand(strict, "I bet.")
     assert all(len(g.rollouts[0].turns) == g.rollouts[0].fouls > 0 for g in groups)
     assert not any("could not be read" in p and "rules moved" not in p for p in says.prompts)
@@ -105,8 +106,8 @@ def rewards(run, groups, **settings):
     found = credit(
         groups,
         arm=settings.get("arm", "credited"),
-        weights=run.weights,
-        harms=run.stage.domain.harms,
+        weights=run.course.weights,
+        harms=run.course.stage.domain.harms,
         gates={"always-bet": 1.0},
         foul_penalty=settings["foul_penalty"],
     )
@@ -115,7 +116,7 @@ def rewards(run, groups, **settings):
 
 def hand(run, group, *moves):
     """``group``'s first rollout with a King against a Queen and ``moves`` from then on."""
-    episode = begin(run.stage.game).play(Card.KING).play(Card.QUEEN)
+    episode = begin(run.course.stage.game).play(Card.KING).play(Card.QUEEN)
     for move in moves:
         episode = episode.play(move)
     return replace(group.rollouts[0], episode=episode)
@@ -142,7 +143,7 @@ def test_each_forfeit_costs_the_offender_half_a_point_and_nobody_else(run, arm):
 
 
 def test_fouls_against_exploiters_cost_as_much(run):
-    groups = replace(run.arena, replicates=1).play(
+    groups = replace(run.course.arena, replicates=1).play(
         Says(run, "I call."), {"exploit": (ALWAYS_BET,)}, iteration=0
     )
     for group, free, fined in zip(

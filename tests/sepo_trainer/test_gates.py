@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from sepo_trainer import train as training
+from sepo_trainer.course import Standing
 from sepo_trainer.records import Reply
 from sepo_trainer.rendering import Renderer
-from sepo_trainer.run import Progress, Run
+from sepo_trainer.run import Run
 from sepo_trainer.scores import Against, Scores
 from sepo_trainer.train import Step, train
 from tests.sepo_trainer.runs import UNTRAINED, run_with
+from tests.sepo_trainer.tabular import changing
 
 
 @dataclass
@@ -37,8 +39,8 @@ def scripted(*script: str) -> Run:
         game={"name": "prisoners_dilemma", "options": {"rounds": 2}},
         learning={"iterations": len(script)},
     )
-    still = SimpleNamespace(update=lambda rows, pull, learning_rate: {}, pad_id=run.pad_id)
-    return replace(run, sampler=Scripted(run.renderer, script), learner=still)
+    still = SimpleNamespace(update=lambda batches, learning_rate: [{} for _ in batches])
+    return replace(changing(run, sampler=Scripted(run.renderer, script)), learner=still)
 
 
 def gates_of(run: Run, monkeypatch) -> tuple[list[dict[str, float]], list[Step]]:
@@ -46,19 +48,19 @@ def gates_of(run: Run, monkeypatch) -> tuple[list[dict[str, float]], list[Step]]
     used: list[dict[str, float]] = []
     learnable = training.learnable
 
-    def noting(run, groups, gates):
+    def noting(course, groups, gates):
         used.append(dict(gates))
-        return learnable(run, groups, gates)
+        return learnable(course, groups, gates)
 
     monkeypatch.setattr(training, "learnable", noting)
     steps: list[Step] = []
-    train(run, steps.append)
+    train(run, steps.extend)
     return used, steps
 
 
 def test_whom_the_policy_has_never_met_is_taken_to_exploit_it():
     run = scripted("[defect]")
-    assert run.read().gates == {"always-defect": 1.0, "alternator": 1.0}
+    assert run.course.read().gates == {"always-defect": 1.0, "alternator": 1.0}
 
 
 def test_a_gate_follows_the_running_mean_of_earlier_iterations_by_hand(monkeypatch):
@@ -86,28 +88,28 @@ def test_only_the_exploit_pool_has_gates(monkeypatch):
 
 def test_the_running_mean_starts_at_the_first_margin():
     """By hand: 1, then .8 x 1 + .2 x -6 = -.4."""
-    progress = Progress()
+    standing = Standing()
     for margin in (1.0, -6.0):
-        progress.notice(Scores(0, 0, 0, 0, 0, {"a": Against(0.0, margin)}, None))
-    assert progress.margins == pytest.approx({"a": -0.4})
+        standing.notice(Scores(0, 0, 0, 0, 0, {"a": Against(0.0, margin)}, None))
+    assert standing.margins == pytest.approx({"a": -0.4})
 
 
 def test_what_a_run_knows_of_margins_is_saved_and_restored(tmp_path):
     run = run_with(UNTRAINED, game={"name": "prisoners_dilemma"})
-    run.progress.margins = {"always-defect": 0.25, "alternator": -0.5}
+    run.course.standing.margins = {"always-defect": 0.25, "alternator": -0.5}
     fresh = run_with(UNTRAINED, game={"name": "prisoners_dilemma"})
-    assert fresh.read().gates == {"always-defect": 1.0, "alternator": 1.0}
+    assert fresh.course.read().gates == {"always-defect": 1.0, "alternator": 1.0}
     fresh.restore(run.checkpoint(), source=tmp_path)
-    assert fresh.progress.margins == run.progress.margins
-    assert fresh.read().gates == {"always-defect": 1.0, "alternator": 0.0}
+    assert fresh.course.standing.margins == run.course.standing.margins
+    assert fresh.course.read().gates == {"always-defect": 1.0, "alternator": 0.0}
 
 
 def test_where_the_policy_is_read_a_gate_is_its_exact_margin():
     """Whatever play has shown: the whole pool of the iteration is known beforehand."""
     run = run_with(UNTRAINED, rollout={"max_new_tokens": 4})
-    before = run.read()
-    run.progress.margins = dict.fromkeys(before.gates, -1.0)
-    assert run.read().gates == before.gates
+    before = run.course.read()
+    run.course.standing.margins = dict.fromkeys(before.gates, -1.0)
+    assert run.course.read().gates == before.gates
     exact = {name: float(met.margin > 0) for name, met in before.scores.against.items()}
     assert before.gates == exact
     assert exact["best-response"] == 1.0

@@ -16,7 +16,7 @@ from sepo_trainer.scores import score
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import gates
-from tests.sepo_trainer.tabular import Dilemma, gradient, under, weighing
+from tests.sepo_trainer.tabular import Dilemma, changing, gradient, under, weighing
 
 THREE_SIGMA = 0.0027
 """The share of honest estimates that lie three standard errors off."""
@@ -41,11 +41,11 @@ class Played:
     def __init__(self, stage, theta, *, batches, **rollout):
         rollout = {"group_size": 2} | rollout
         self.run = tabular.tabular_run(stage, theta=torch.tensor(theta)[:, None], rollout=rollout)
-        table = self.run.table()
-        self.opponents = self.run.opponents(table)
-        self.scores = score(stage.tree, table, self.opponents, self.run.weights)
+        table = self.run.course.table()
+        self.opponents = self.run.course.opponents(table)
+        self.scores = score(stage.tree, table, self.opponents, self.run.course.weights)
         self.batches = [
-            self.run.arena.play(self.run.sampler, self.opponents, iteration=number)
+            self.run.course.arena.play(self.run.course.sampler, self.opponents, iteration=number)
             for number in range(batches)
         ]
 
@@ -61,7 +61,7 @@ class Played:
         )
 
     def exact(self, **weights) -> torch.Tensor:
-        changed = replace(self.run.weights, **weights)
+        changed = replace(self.run.course.weights, **weights)
         return tabular.exact_gradient(self.run, self.opponents, changed)
 
     def pool(self, name) -> list[list[Group]]:
@@ -98,7 +98,7 @@ def world(request) -> Played:
 def test_two_ways_to_compute_the_objective_agree(kuhn):
     """`scores` passes over arrays, the oracle walks the histories."""
     theta = kuhn.run.language.model.theta.detach().double()
-    walked = tabular.objective(kuhn.run, kuhn.opponents, theta, kuhn.run.weights)
+    walked = tabular.objective(kuhn.run, kuhn.opponents, theta, kuhn.run.course.weights)
     assert float(walked) == pytest.approx(kuhn.scores.objective, abs=1e-12)
 
 
@@ -167,7 +167,7 @@ def test_a_penalty_shared_by_the_group_has_no_gradient_at_all(world, advantage):
     """It cancels in the baseline, so the arm is reward-only, whatever the weights."""
     learning = world.run.config.learning.model_copy(update={"advantage": advantage})
     config = world.run.config.model_copy(update={"learning": learning})
-    run = replace(world.run, config=config)
+    run = changing(world.run, config=config)
     alone = world.gradients(under(run, penalty_credit="reward_only"), batches=8)
     assert alone.abs().max() > 0.01
     for weights in ({}, {"exploitability": 100.0}, {"collusion": 100.0, "externality": 50.0}):
@@ -202,7 +202,7 @@ def test_doubling_a_weight_doubles_its_pools_pull_unless_deviations_divide_it(
 ):
     """Divided by each group's spread, every pool pulls alike and lambda has nothing to say."""
     learning = kuhn.run.config.learning.model_copy(update={"advantage": advantage})
-    run = replace(kuhn.run, config=kuhn.run.config.model_copy(update={"learning": learning}))
+    run = changing(kuhn.run, config=kuhn.run.config.model_copy(update={"learning": learning}))
 
     def pull(run, pool):
         return torch.stack([gradient(run, groups, kuhn.scores) for groups in kuhn.pool(pool)[:8]])
@@ -218,10 +218,10 @@ def test_doubling_a_weight_doubles_its_pools_pull_unless_deviations_divide_it(
 def test_one_row_per_episode_and_one_per_decision_give_one_gradient(twice):
     """A long episode counts once, however many rows it falls into."""
     fresh = Played(
-        twice.run.stage, twice.run.language.model.theta[:, 0].tolist(), batches=5, deals=16
+        twice.run.course.stage, twice.run.language.model.theta[:, 0].tolist(), batches=5, deals=16
     )
     rows = [
-        len(learnable(played.run, played.batches[0], gates(played.scores))[0])
+        len(learnable(played.run.course, played.batches[0], gates(played.scores))[0])
         for played in (twice, fresh)
     ]
     assert rows[1] == 2 * rows[0]

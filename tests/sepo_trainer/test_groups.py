@@ -101,10 +101,10 @@ def played(game=None, **settings):
     size = len(tabular.dilemma(game).tree.situations)
     theta = torch.linspace(-0.8, 0.8, size)[:, None]
     run = tabular.tabular_run(tabular.dilemma(game), theta=theta, **settings)
-    table = run.table()
-    opponents = run.opponents(table)
-    groups = run.arena.play(run.sampler, opponents, iteration=0)
-    return run, groups, score(run.stage.tree, table, opponents, run.weights)
+    table = run.course.table()
+    opponents = run.course.opponents(table)
+    groups = run.course.arena.play(run.course.sampler, opponents, iteration=0)
+    return run, groups, score(run.course.stage.tree, table, opponents, run.course.weights)
 
 
 def test_a_group_is_one_pool_opponent_deal_and_seat():
@@ -118,7 +118,7 @@ def test_a_group_is_one_pool_opponent_deal_and_seat():
 
 def test_the_order_of_rows_changes_no_gradient():
     run, groups, scores = played()
-    rows, _ = learnable(run, groups, gates(scores))
+    rows, _ = learnable(run.course, groups, gates(scores))
     shuffled = Random(0).sample(rows, len(rows))
     torch.testing.assert_close(
         tabular.ascent(run, shuffled), tabular.ascent(run, rows), rtol=1e-5, atol=1e-7
@@ -133,8 +133,8 @@ def test_more_turns_change_no_episodes_reward():
         found = credit(
             groups,
             arm="credited",
-            weights=run.weights,
-            harms=run.stage.domain.harms,
+            weights=run.course.weights,
+            harms=run.course.stage.domain.harms,
             gates=gates(scores),
             foul_penalty=0.5,
         )
@@ -146,7 +146,7 @@ def test_more_turns_change_no_episodes_reward():
     stretched = [replace(first, rollouts=(longer, *rest)), *others]
     np.testing.assert_array_equal(rewards(stretched), rewards(groups))
     advantages = [
-        [row.advantages for row in learnable(run, those, gates(scores))[0]]
+        [row.advantages for row in learnable(run.course, those, gates(scores))[0]]
         for those in (groups, stretched)
     ]
     turns = len(first.rollouts[0].turns)
@@ -166,7 +166,7 @@ def test_ten_points_more_for_one_seat_change_no_advantage():
         scores = scores._replace(
             against={k: a._replace(margin=1.0) for k, a in scores.against.items()}
         )
-        rows.append(learnable(run, groups, gates(scores))[0])
+        rows.append(learnable(run.course, groups, gates(scores))[0])
     plain, favoured = rows
     assert any(any(row.advantages) for row in plain)
     for one, other in zip(plain, favoured, strict=True):
@@ -178,7 +178,7 @@ def advantages(rounds: int, credited: str, style: str) -> tuple[list[tuple[float
     """What each written token of each row is credited with, and how many rows say several."""
     game = Dilemma(rounds)
     run, groups, scores = played(game, learning={"credit": credited}, rollout={"style": style})
-    rows, _ = learnable(run, groups, gates(scores))
+    rows, _ = learnable(run.course, groups, gates(scores))
     told = [
         tuple(a for a, mine in zip(row.advantages, row.written, strict=True) if mine)
         for row in rows
@@ -210,11 +210,11 @@ def test_the_whole_episode_by_hand():
 def test_groups_that_carry_no_signal_are_counted():
     """A lone replicate is its own baseline, so a batch of such groups teaches nothing."""
     run, _, scores = played()
-    alone = replace(run.arena, replicates=1).play(
-        run.sampler, run.opponents(run.table()), iteration=0
+    alone = replace(run.course.arena, replicates=1).play(
+        run.course.sampler, run.course.opponents(run.course.table()), iteration=0
     )
-    rows, stats = learnable(run, alone, gates(scores))
+    rows, stats = learnable(run.course, alone, gates(scores))
     assert stats["groups_without_signal"] == stats["groups"] == 10
     assert not any(any(row.advantages) for row in rows)
-    _, lively = learnable(run, played()[1], gates(scores))
+    _, lively = learnable(run.course, played()[1], gates(scores))
     assert lively["groups_without_signal"] < 5

@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sepo_trainer.learner import Learner, Pull, frozen_copy
+from sepo_trainer.learner import Batch, Learner, Pull, frozen_copy
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Row
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates, play, rows_played, run_with
+from tests.sepo_trainer.tabular import changing
 
 PLAIN = Pull(clip=0.2, kl_talk=0.0, kl_move=0.0, entropy=0.0)
 EVERYTHING = Pull(clip=0.2, kl_talk=1.0, kl_move=0.5, entropy=0.1)
@@ -22,7 +23,7 @@ EVERYTHING = Pull(clip=0.2, kl_talk=1.0, kl_move=0.5, entropy=0.1)
 
 def gradient(learner: Learner, rows, pull) -> torch.Tensor:
     learner.optimizer.zero_grad(set_to_none=True)
-    learner.accumulate(rows, pull)
+    learner.accumulate(Batch(rows, pull))
     return torch.cat([p.grad.double().flatten() for p in learner.model.parameters()])
 
 
@@ -39,7 +40,7 @@ def played(warm_model):
     """
     run = run_with(warm_model("conversation"), style="conversation")
     _, rows = rows_played(run)
-    run.learner.update(rows, PLAIN, learning_rate=1e-3)
+    run.learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
     _, rows = rows_played(run)
     run.learner.model.double()
     run.learner.reference.double()
@@ -83,16 +84,16 @@ def test_a_row_that_repeats_pulls_as_often_as_it_occurs(played):
 
 def test_nothing_is_clipped_before_the_first_update(played):
     learner, rows = played
-    assert learner.accumulate(rows, EVERYTHING)["clipped_share"] == 0.0
+    assert learner.accumulate(Batch(rows, EVERYTHING))["clipped_share"] == 0.0
 
 
 def test_the_policy_agrees_with_itself_as_the_reference(played):
     learner, rows = played
     own = replace(learner, reference=frozen_copy(learner.model))
-    stats = own.accumulate(rows, EVERYTHING)
+    stats = own.accumulate(Batch(rows, EVERYTHING))
     assert stats["kl_talk"] == pytest.approx(0.0, abs=1e-6)
     assert stats["kl_move"] == pytest.approx(0.0, abs=1e-6)
-    moved = learner.accumulate(rows, EVERYTHING)
+    moved = learner.accumulate(Batch(rows, EVERYTHING))
     assert moved["kl_talk"] > 1e-5
     assert moved["kl_move"] > 1e-5
 
@@ -103,7 +104,7 @@ def test_a_reference_never_learns(played):
     own = replace(learner, reference=None, optimizer=descent)
     own.refresh_reference()
     before = [weight.clone() for weight in own.reference.parameters()]
-    own.update(rows, PLAIN, learning_rate=1e-3)
+    own.update([Batch(rows, PLAIN)], learning_rate=1e-3)
     after = list(own.reference.parameters())
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert not all(
@@ -118,8 +119,8 @@ def test_one_step_of_the_real_trainer_feels_lambda_only_where_it_is_credited(war
     groups, scores = play(run)
     pulls = []
     for weight in (1.5, 3.0):
-        weighed = replace(run, weights=replace(run.weights, exploitability=weight))
-        rows, _ = learnable(weighed, groups, gates(scores))
+        weighed = changing(run, weights=replace(run.course.weights, exploitability=weight))
+        rows, _ = learnable(weighed.course, groups, gates(scores))
         pulls.append(gradient(run.learner, rows, PLAIN))
     assert pulls[0].norm() > 0
     assert (apart(pulls[1], pulls[0]) > 0.1) if felt else (apart(pulls[1], pulls[0]) < 1e-5)
@@ -171,7 +172,7 @@ def test_what_earns_more_becomes_likelier_by_the_policy_gradient(paid):
     slope = torch.autograd.grad(before, tuple(learner.model.parameters()))
     steepness = float(sum((part**2).sum() for part in slope))
     rows = [replace(row, advantages=(paid * row.advantages[0],)) for row in rows]
-    learner.update(rows, PLAIN, learning_rate=1e-7)
+    learner.update([Batch(rows, PLAIN)], learning_rate=1e-7)
     moved = float((log_odds(learner) - before).detach())
     assert moved == pytest.approx(paid * 1e-7 * steepness / 2, rel=1e-2)
 
@@ -181,7 +182,7 @@ def test_the_first_step_of_adam_goes_the_same_way(paid):
     learner, rows = bandit()
     before = log_odds(learner).item()
     rows = [replace(row, advantages=(paid * row.advantages[0],)) for row in rows]
-    learner.update(rows, PLAIN, learning_rate=1e-3)
+    learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
     assert paid * (log_odds(learner).item() - before) > 0.1
 
 
@@ -194,7 +195,7 @@ def test_the_update_is_no_longer_than_the_clipped_gradient_allows():
         gradient_clip=0.01,
     )
     before = torch.cat([p.detach().clone().flatten() for p in learner.model.parameters()])
-    stats = learner.update(rows, PLAIN, learning_rate=1.0)
+    [stats] = learner.update([Batch(rows, PLAIN)], learning_rate=1.0)
     after = torch.cat([p.detach().flatten() for p in learner.model.parameters()])
     assert stats["gradient_norm"] > 0.01
     assert float((after - before).norm()) == pytest.approx(0.01, rel=1e-3)

@@ -22,8 +22,8 @@ def exploitability_by_iteration(**objective) -> list[float]:
         learning={"iterations": 80, "learning_rate": 0.2, "final_rate": 0.05},
     )
     found: list[float] = []
-    train(run, lambda step: found.append(step.scores.exploitability.value))
-    return [*found, run.stage.tree.exploitability(run.table())]
+    train(run, lambda steps: found.append(steps[0].scores.exploitability.value))
+    return [*found, run.course.stage.tree.exploitability(run.course.table())]
 
 
 def test_charged_where_they_arise_penalties_lead_near_the_equilibrium():
@@ -105,7 +105,7 @@ def test_the_last_lines_scores_are_those_of_a_policy_that_is_measured_again(lear
     """`result.json` was computed in the run; the table is read anew from the saved weights."""
     _, run = reopen(learned)
     result = json.loads((learned / "result.json").read_text())
-    assert run.stage.tree.exploitability(run.table()) == result["exploitability"]
+    assert run.course.stage.tree.exploitability(run.course.table()) == result["exploitability"]
     for situation, row in result["table"].items():
         for move, p in row.items():
-            assert run.table()[situation][move] == pytest.approx(p, abs=1e-6)
+            assert run.course.table()[situation][move] == pytest.approx(p, abs=1e-6)

@@ -84,7 +84,7 @@ def test_the_result_is_the_scorecards(learned):
     assert len(payoffs) == 13  # all pools, held-out strategies too
     assert all(line["matches"] == 100 for line in card["opponents"])
     _, run = reopen(learned)
-    table, scores, _ = final_scores(run)
+    table, scores, _ = final_scores(run.course)
     assert table is None
     assert scores.objective == result["objective"]
 
@@ -175,9 +175,10 @@ def test_under_other_margins_it_comes_out_otherwise(short, tmp_path):
     """A digest vouches for the tensors alone: here the checkpoint says that nobody exploits it."""
     state = crash(short, tmp_path / "run")
     record = json.loads(state.read_text())
-    margins = record["state"]["margins"]
+    [course] = record["state"].values()
+    margins = course["margins"]
     assert margins["always-defect"] > 0
-    record["state"]["margins"] = dict.fromkeys(margins, -1.0)
+    course["margins"] = dict.fromkeys(margins, -1.0)
     state.write_text(json.dumps(record))
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     assert lines(tmp_path / "run")[:2] == lines(short)[:2]

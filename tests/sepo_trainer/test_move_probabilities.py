@@ -25,7 +25,7 @@ def reach(run, situation: str) -> Episode:
     card = {"J": Card.JACK, "Q": Card.QUEEN, "K": Card.KING}[situation[0]]
     other = Card.QUEEN if card != Card.QUEEN else Card.JACK
     line = [Move.BET if letter == "b" else Move.PASS for letter in situation[1:]]
-    episode = begin(run.stage.game)
+    episode = begin(run.course.stage.game)
     for move in ((card, other) if len(line) != 1 else (other, card)) + tuple(line):
         episode = episode.play(move)
     return episode
@@ -34,7 +34,7 @@ def reach(run, situation: str) -> Episode:
 def replies(run, episode: Episode) -> dict[Move, list[str]]:
     """Every complete legal reply: each thought, or none, before each move."""
     state, seat = episode.state, episode.actor
-    words = run.stage.words
+    words = run.course.stage.words
     return {
         move: [
             f"{thought} {words.say(move, state, seat)}".strip()
@@ -65,7 +65,7 @@ def brute_force(run, situation: str, *, weighted: bool = True) -> tuple[dict[Mov
     """Each move's probability in ``situation``, and how much of the reply is no legal reply."""
     likely, episode = Forward(run), reach(run, situation)
     seat, style = episode.actor, run.config.rollout.style
-    before = [(1.0, Talk(run.stage.words, seat, style))]
+    before = [(1.0, Talk(run.course.stage.words, seat, style))]
     if len(situation) == 3 and style == "conversation":
         first = reach(run, situation[0])
         [opened] = [talk.hear(first) for _, talk in before]
@@ -97,7 +97,7 @@ def run(request, warm_model):
 
 def test_the_table_is_what_brute_force_finds(run):
     """Every legal reply scored alone; covered and uncovered probability sum to 1."""
-    table = run.table()
+    table = run.course.table()
     assert len(table.rows) == 12
     for situation in table.rows:
         row, uncovered = brute_force(run, situation)
@@ -111,7 +111,7 @@ def test_in_a_conversation_earlier_replies_count_by_how_likely_they_were():
     By random weights: a warm-started model hardly minds which reason it gave before.
     """
     run = run_with(UNTRAINED, style="conversation", rollout={"temperature": TEMPERATURE})
-    table = run.table()
+    table = run.course.table()
     off = [
         abs(brute_force(run, situation, weighted=False)[0][Move.BET] - table[situation][Move.BET])
         for situation in ("Jpb", "Qpb", "Kpb")
@@ -126,14 +126,16 @@ def test_play_has_the_frequencies_of_the_table(warm_model, style):
     First tries only; and behind an own earlier reply, only where the table counts that reply.
     """
     run = run_with(warm_model(style), style=style, group_size=200)
-    table = run.table()
-    groups = run.arena.play(run.sampler, {"train": (ALWAYS_BET, NEVER_BETS)}, iteration=0)
+    table = run.course.table()
+    groups = run.course.arena.play(
+        run.course.sampler, {"train": (ALWAYS_BET, NEVER_BETS)}, iteration=0
+    )
     seen: dict[str, Counter] = {}
     for group in groups:
         for rollout in group.rollouts:
             decisions = list(rollout.episode.decisions(group.key.seat))
             for (state, _), turn in zip(decisions, rollout.turns, strict=False):
-                observation = run.stage.game.observe(state, group.key.seat)
+                observation = run.course.stage.game.observe(state, group.key.seat)
                 legal = {
                     text: move
                     for move, texts in replies(run, reach(run, observation.situation)).items()

@@ -13,11 +13,11 @@ import pytest
 
 from opponents.kuhn_poker import bets, nash_table
 from sepo_envs.exact import EXACT_BELOW
-from sepo_trainer.config import build, to_toml
 from sepo_trainer.report import plots, write_report
 from sepo_trainer.report.landmarks import landmarks
 from sepo_trainer.report.plots import COLORS, Curve
 from sepo_trainer.report.run_record import read_record
+from sepo_trainer.resolve import build, to_toml
 from sepo_trainer.run_folder import RunFolder
 
 PICTURES = {"exploitability", "moves", "objective", "opponents", "health", "time"}
@@ -43,6 +43,7 @@ def policy(exploitability: float, *, uncovered: float = 2e-4) -> dict[str, Any]:
 def line(iteration: int, **changes: Any) -> dict[str, Any]:
     return {
         "iteration": iteration,
+        "game": "kuhn_poker",
         **policy(0.3 / (1 + iteration)),
         "sampled_tokens": 5000,
         "foul_rate": 0.0,
@@ -201,7 +202,7 @@ def test_a_damaged_last_line_is_left_out(tmp_path: Path, ending: str) -> None:
     folder = run_of(tmp_path, 4, planned=9)
     with folder.metrics.open("a") as file:
         file.write(ending)
-    record = read_record(folder)
+    record = read_record(folder, "kuhn_poker")
     assert len(record.lines) == 4
     assert record.damaged == 1
 
@@ -218,7 +219,7 @@ def test_the_report_mentions_damaged_lines(tmp_path: Path) -> None:
 def test_a_damaged_result_counts_as_none(tmp_path: Path) -> None:
     folder = run_of(tmp_path, 4)
     folder.result.write_text('{"exploitabil')
-    assert read_record(folder).result is None
+    assert read_record(folder, "kuhn_poker").result is None
 
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ def exploiters(kind: str, *tables: ActionTable, **objective: object) -> dict[str
     """Who stands in the exploit pool after the policy has had these tables, written out."""
     run = run_with(UNTRAINED, objective={"exploiter": kind, **objective}, rollout=SHORT)
     for table in tables:
-        met = run.opponents(table)
-        run.remember(table)
+        met = run.course.opponents(table)
+        run.course.remember(table)
     return {opponent.name: TREE.written_out(opponent) for opponent in met["exploit"]}
 
 
@@ -87,30 +87,30 @@ def test_the_entropy_bonus_falls_in_a_line_to_nothing_and_the_rest_stays():
     learning = {"iterations": 5, "entropy": 0.2, "clip": 0.1}
     reference = {"kl_talk": 3.0, "kl_move": 0.5}
     run = run_with(UNTRAINED, learning=learning, reference=reference)
-    pulls = [run.pull(iteration) for iteration in range(5)]
+    pulls = [run.course.pull(iteration) for iteration in range(5)]
     assert [pull.entropy for pull in pulls] == pytest.approx([0.2, 0.15, 0.1, 0.05, 0.0])
     assert {(pull.clip, pull.kl_talk, pull.kl_move) for pull in pulls} == {(0.1, 3.0, 0.5)}
     once = run_with(UNTRAINED, learning=learning | {"iterations": 1}, reference=reference)
-    assert once.pull(0).entropy == 0.2
+    assert once.course.pull(0).entropy == 0.2
 
 
 def test_a_game_is_read_out_only_where_its_tree_is_small_and_nothing_is_hidden_from_it():
     """J of a game that is not zero sum has harms that the tree does not know."""
     assert {name for name in CATALOGUE if set_stage(name).tree is not None} == {"kuhn_poker"}
     run = run_with(UNTRAINED, game={"name": "prisoners_dilemma"})
-    assert run.reader is None
-    assert run.table() is None
-    reading = run.read()
+    assert run.course.reader is None
+    assert run.course.table() is None
+    reading = run.course.read()
     assert (reading.table, reading.scores) == (None, None)
     assert reading.opponents.keys() == {"train", "exploit", "collusive"}
 
 
 def test_the_weights_are_the_published_ones_but_for_those_that_are_set():
     """arXiv 2605.30854 prints s = 3/2 and 1.5, 2.4, 0 for Kuhn poker."""
-    published = run_with(UNTRAINED).weights
+    published = run_with(UNTRAINED).course.weights
     assert (published.scale, published.exploitability) == (1.5, 1.5)
     assert (published.collusion, published.externality) == (2.4, 0.0)
-    changed = run_with(UNTRAINED, objective={"exploitability": 3.0, "scale": 1.0}).weights
+    changed = run_with(UNTRAINED, objective={"exploitability": 3.0, "scale": 1.0}).course.weights
     assert (changed.scale, changed.exploitability, changed.collusion) == (1.0, 3.0, 2.4)
 
 
@@ -118,7 +118,7 @@ def test_an_equilibrium_scores_no_exploitability_and_the_value_of_the_game():
     """Against its twin it earns 0 over both seats, and J is then s times its train payoffs."""
     run = run_with(UNTRAINED)
     table = nash_table(1 / 3)
-    scores = score(TREE, table, run.opponents(table), run.weights)
+    scores = score(TREE, table, run.course.opponents(table), run.course.weights)
     assert scores.exploitability.value == pytest.approx(0.0, abs=1e-12)
     assert scores.e == pytest.approx(0.0, abs=1e-12)
     assert scores.against[NASH.name].payoff == pytest.approx(0.0, abs=1e-12)
@@ -127,7 +127,7 @@ def test_an_equilibrium_scores_no_exploitability_and_the_value_of_the_game():
 
 def test_a_reply_too_long_to_be_finished_covers_nothing():
     """Four tokens end no reply with a thought; the table must not promise what play cuts off."""
-    table = run_with(UNTRAINED, rollout={"max_new_tokens": 2}).table()
+    table = run_with(UNTRAINED, rollout={"max_new_tokens": 2}).course.table()
     assert set(table.uncovered.values()) == {1.0}
 
 

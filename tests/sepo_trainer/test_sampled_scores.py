@@ -131,11 +131,11 @@ def test_in_kuhn_poker_play_comes_to_the_exact_numbers():
     """
     theta = torch.linspace(-1.2, 1.2, 12)[:, None]
     run = tabular.tabular_run(tabular.kuhn(), theta=theta, rollout={"group_size": 400})
-    run.arena = tabular.replace(run.arena, common_draws=False)
-    reading = run.read()
-    exact = score(run.stage.tree, reading.table, reading.opponents, run.weights)
-    groups = run.arena.play(run.sampler, reading.opponents, iteration=0)
-    found = sampled(groups, run.stage.domain.harms, run.weights)
+    run.course.arena = tabular.replace(run.course.arena, common_draws=False)
+    reading = run.course.read()
+    exact = score(run.course.stage.tree, reading.table, reading.opponents, run.course.weights)
+    groups = run.course.arena.play(run.course.sampler, reading.opponents, iteration=0)
+    found = sampled(groups, run.course.stage.domain.harms, run.course.weights)
     assert found.against.keys() == exact.against.keys()
     assert len(found.against) == 5
     for name, known in exact.against.items():

@@ -7,17 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sepo_envs.catalogue import CATALOGUE
-from sepo_trainer.config import (
-    ConfigError,
-    RunConfig,
-    build,
-    defaults,
-    differences,
-    override,
-    read_toml,
-    resolve,
-    to_toml,
-)
+from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.resolve import build, defaults, differences, override, read_toml, resolve, to_toml
 
 trees = st.fixed_dictionaries(
     {},

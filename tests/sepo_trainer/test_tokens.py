@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from sepo_trainer.forward import next_token_logprobs
-from sepo_trainer.learner import Pull
+from sepo_trainer.learner import Batch, Pull
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.rows import stretches
 from sepo_trainer.tokenizer import BEGIN
 from tests.sepo_trainer.runs import UNTRAINED, rows_played, run_with, turns_of
+from tests.sepo_trainer.tabular import changing
 
 TEMPERATURE = 0.8
 """Not 1, so that a log-prob taken without it would show."""
@@ -38,7 +39,7 @@ def played(request, warm_model) -> Played:
 
 def gradient(run, rows, pull=HELD) -> torch.Tensor:
     run.learner.optimizer.zero_grad(set_to_none=True)
-    run.learner.accumulate(rows, pull)
+    run.learner.accumulate(Batch(rows, pull))
     return torch.cat([p.grad.flatten() for p in run.language.model.parameters()])
 
 
@@ -48,7 +49,7 @@ def test_teacher_forcing_gives_the_samplers_logprobs(played):
     pairs = [(row.prompt_ids, row.rest_ids) for row in played.rows]
     run = played.run
     seen = next_token_logprobs(
-        run.language.model, pairs, pad_id=run.pad_id, temperature=TEMPERATURE
+        run.language.model, pairs, pad_id=run.renderer.pad_id, temperature=TEMPERATURE
     )
     size = seen.where.shape[1]
     ids = torch.tensor([(*row.rest_ids, *(0,) * (size - len(row.rest_ids))) for row in played.rows])
@@ -61,10 +62,10 @@ def test_teacher_forcing_gives_the_samplers_logprobs(played):
 def test_the_learner_finds_no_ratio_off_one_before_an_update(played):
     """Read at the sampler's temperature: a clip of a ten-thousandth catches nothing."""
     narrow = HELD._replace(clip=1e-4)
-    stats = played.run.learner.accumulate(played.rows[::3], narrow)
+    stats = played.run.learner.accumulate(Batch(played.rows[::3], narrow))
     assert stats["clipped_share"] == 0.0
     hotter = replace(played.run.learner, temperature=1.1 * TEMPERATURE)
-    assert hotter.accumulate(played.rows[::3], narrow)["clipped_share"] > 0.5
+    assert hotter.accumulate(Batch(played.rows[::3], narrow))["clipped_share"] > 0.5
 
 
 @torch.no_grad()
@@ -72,7 +73,9 @@ def test_sharing_what_rows_have_in_common_changes_no_logprob(played):
     """The second implementation: one row at a time, read from its first token to its last."""
     model, rows = played.run.language.model, played.rows[::17]
     pairs = [(row.prompt_ids, row.rest_ids) for row in rows]
-    seen = next_token_logprobs(model, pairs, pad_id=played.run.pad_id, temperature=TEMPERATURE)
+    seen = next_token_logprobs(
+        model, pairs, pad_id=played.run.renderer.pad_id, temperature=TEMPERATURE
+    )
     for number, (prompt, rest) in enumerate(pairs):
         logits = model(torch.tensor([prompt + rest])).logits[0, len(prompt) - 1 : -1]
         plain = torch.log_softmax(logits / TEMPERATURE, dim=-1)
@@ -158,7 +161,7 @@ def test_what_others_wrote_is_never_trained(played):
 
 def test_a_turn_bears_the_version_of_the_weights_that_wrote_it(played):
     assert {turn.version for turn in played.turns} == {0}
-    played.run.sampler.publish(3)
+    played.run.course.sampler.publish(3)
     groups, _ = rows_played(played.run)
     assert {turn.version for turn in turns_of(groups)} == {3}
 
@@ -172,7 +175,7 @@ def test_a_template_that_rewrites_replies_opens_a_row_for_every_turn(warm_model)
         "{{ message['content'] if loop.last or message['role'] == 'user' else 'I moved.' }}",
     )
     renderer = Renderer(tokenizer)
-    run = replace(run, renderer=renderer, arena=replace(run.arena, renderer=renderer))
+    run = changing(run, renderer=renderer, arena=replace(run.course.arena, renderer=renderer))
     groups, rows = rows_played(run)
     turns = turns_of(groups)
     later = [turn for turn in turns if "I moved." in tokenizer.decode(list(turn.prompt_ids))]

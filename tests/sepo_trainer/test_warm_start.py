@@ -89,7 +89,12 @@ def conversations():
         game={"name": "prisoners_dilemma", "options": {"rounds": 3}},
     )
     traces = write_traces(
-        run.stage, run.renderer, run_seed=0, episodes=60, style="conversation", thoughts=False
+        run.course.stage,
+        run.renderer,
+        run_seed=0,
+        episodes=60,
+        style="conversation",
+        thoughts=False,
     )
     return run, list(traces), [float(1 + n % 3) for n in range(len(traces))]
 

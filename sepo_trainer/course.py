@@ -1,0 +1,233 @@
+"""One game of a run: its stage, its pools as they meet the policy, and how the policy stands in it.
+
+A run of one game has one course; a joint run has several, which share the policy and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
+
+from transformers import PreTrainedModel
+
+from opponents.adaptive import every_seat, fictitious_play, quantal_response
+from opponents.opponent import Adaptive, Opponent, from_table
+from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.game import Weights
+from sepo_trainer.action_table import ActionTableReader
+from sepo_trainer.arena import Arena
+from sepo_trainer.config import RunConfig
+from sepo_trainer.learner import Pull
+from sepo_trainer.model import LanguageModel
+from sepo_trainer.rendering import Renderer
+from sepo_trainer.samplers.transformers import TransformersSampler
+from sepo_trainer.scores import Scores, score
+from sepo_trainer.stage import Stage, set_stage
+
+MARGIN_DECAY = 0.8
+"""Of the running mean that says whether an opponent exploits the policy."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """What a course has come to, besides the tensors that it shares with others."""
+
+    baselines: dict[str, float] = field(default_factory=dict)
+    """Running means of `advantage = "rae"`."""
+    past_responses: list[ActionTable] = field(default_factory=list)
+    """Best responses met so far, for the averaged exploiter."""
+    margins: dict[str, float] = field(default_factory=dict)
+    """Running means of what each opponent earned beyond the policy, where that is known by play."""
+
+    def notice(self, scores: Scores) -> None:
+        """Take the margins of an iteration into the running means."""
+        for name, found in scores.against.items():
+            before = self.margins.get(name, found.margin)
+            self.margins[name] = MARGIN_DECAY * before + (1 - MARGIN_DECAY) * found.margin
+
+
+class Reading(NamedTuple):
+    """What is known of the policy before an iteration is played."""
+
+    opponents: dict[str, tuple[Opponent, ...]]
+    """The pools that are trained on, as they meet this policy."""
+    gates: dict[str, float]
+    """By opponent, 1 where it earns more than the policy in expectation, else 0. None of it comes
+    from the episodes that it gates, which would bias the gradient."""
+    table: ActionTable | None
+    scores: Scores | None
+    """Exact ones; None where only play can tell."""
+
+
+@dataclass(slots=True)
+class Course:
+    """One game of a run: everything about it, and the policy as it plays this game."""
+
+    config: RunConfig
+    """The run's, as it holds for this game."""
+    stage: Stage
+    model: PreTrainedModel
+    """The policy, which all courses of a run share."""
+    renderer: Renderer
+    reader: ActionTableReader | None
+    """None where the game's tree is too large to be read out."""
+    sampler: TransformersSampler
+    arena: Arena
+    weights: Weights
+    standing: Standing
+
+    def table(self) -> ActionTable | None:
+        """The policy's action table as it stands; None where it cannot be read out."""
+        if self.reader is None:
+            return None
+        return self.reader.read(self.model, pad_id=self.sampler.pad_id)
+
+    def read(self) -> Reading:
+        """What can be known of the policy before it plays."""
+        table = self.table()
+        opponents = self.opponents(table)
+        if table is None or self.stage.tree is None:
+            # An opponent not met yet is taken to exploit the policy: that is what its pool is for.
+            gates = {
+                opponent.name: float(self.standing.margins.get(opponent.name, 1.0) > 0)
+                for opponent in opponents.get("exploit", ())
+            }
+            return Reading(opponents, gates, None, None)
+        scores = score(self.stage.tree, table, opponents, self.weights)
+        gates = {name: float(result.margin > 0) for name, result in scores.against.items()}
+        return Reading(opponents, gates, table, scores)
+
+    def opponents(self, table: ActionTable | None) -> dict[str, tuple[Opponent, ...]]:
+        """The pools that are trained on, the adaptive exploiter worked out against ``table``."""
+        kind = self.config.objective.exploiter
+        pools: dict[str, tuple[Opponent, ...]] = {}
+        for name in ("train", "exploit", "collusive"):
+            if name not in self.stage.pools:
+                continue
+            members = self.stage.pools[name].opponents
+            fixed = [member for member in members if isinstance(member, Opponent)]
+            adaptive = [member for member in members if isinstance(member, Adaptive)]
+            met = [
+                exploiter for member in adaptive for exploiter in self._meet(member, table, kind)
+            ]
+            pools[name] = (*fixed, *met)
+        return pools
+
+    def remember(self, table: ActionTable | None) -> None:
+        """Keep the best response to ``table``, if the exploiter is the average of all of them."""
+        if self.config.objective.exploiter == "average" and table and self.stage.tree:
+            self.standing.past_responses.append(every_seat(self.stage.tree, table))
+
+    def _meet(self, member: Adaptive, table: ActionTable | None, kind: str) -> list[Opponent]:
+        tree = self.stage.tree
+        if kind == "none":
+            return []
+        if tree is None or table is None:
+            raise ValueError(
+                f"opponent {member.name!r} of {self.stage.domain.name} adapts to the policy, which "
+                "cannot be read out in so large a game. Put a fixed opponent in its place."
+            )
+        if kind == "best_response":
+            return [member.against(tree, table)]
+        if kind == "quantal":
+            trembling = quantal_response(self.config.objective.exploiter_temperature)
+            return [trembling.against(tree, table)]
+        average = fictitious_play(tree, [*self.standing.past_responses, every_seat(tree, table)])
+        return [from_table("average-response", average, "Brown, fictitious play (1951)")]
+
+    def pull(self, iteration: int) -> Pull:
+        """What weighs in the update of ``iteration``; the entropy bonus falls to 0 in a line."""
+        reference, learning = self.config.reference, self.config.learning
+        left = 1 - iteration / max(1, learning.iterations - 1)
+        return Pull(learning.clip, reference.kl_talk, reference.kl_move, learning.entropy * left)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of this course, ready for JSON."""
+        return {
+            "weights": asdict(self.weights),
+            "baselines": self.standing.baselines,
+            "past_responses": [_to_json(table) for table in self.standing.past_responses],
+            "margins": self.standing.margins,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state` took."""
+        self.weights = Weights(**state["weights"])
+        self.standing = Standing(
+            dict(state["baselines"]),
+            [self._from_json(rows) for rows in state["past_responses"]],
+            dict(state["margins"]),
+        )
+
+    def _from_json(self, rows: Mapping[str, Mapping[str, float]]) -> ActionTable:
+        moves = {str(move): move for move in self.stage.game.moves}
+        return ActionTable(
+            {key: {moves[name]: p for name, p in row.items()} for key, row in rows.items()}
+        )
+
+
+def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> Course:
+    """The course over the game of ``config``, before its first step.
+
+    Raises:
+        ValueError: there is no such game, or it lacks what is asked of it.
+    """
+    stage = set_stage(config.game.name, dict(config.game.options))
+    rollout = config.rollout
+    return Course(
+        config=config,
+        stage=stage,
+        model=language.model,
+        renderer=renderer,
+        reader=None
+        if stage.tree is None
+        else ActionTableReader(
+            stage,
+            stage.tree,
+            renderer,
+            style=rollout.style,
+            temperature=rollout.temperature,
+            max_new_tokens=rollout.max_new_tokens,
+        ),
+        sampler=TransformersSampler(
+            language.model,
+            end_id=renderer.end_id,
+            pad_id=renderer.pad_id,
+            temperature=rollout.temperature,
+            max_new_tokens=rollout.max_new_tokens,
+        ),
+        arena=Arena(
+            stage,
+            renderer,
+            config.seed,
+            rollout.group_size,
+            deals=rollout.deals,
+            style=rollout.style,
+            max_retries=rollout.max_retries,
+        ),
+        weights=_weights(config, stage),
+        standing=Standing(),
+    )
+
+
+def _weights(config: RunConfig, stage: Stage) -> Weights:
+    """The published weights, but for those that the configuration sets.
+
+    Raises:
+        ValueError: a weight is set for a harm that is not defined in this domain.
+    """
+    chosen = config.objective.model_dump(
+        include={"scale", "exploitability", "collusion", "externality"}, exclude_none=True
+    )
+    idle = sorted({"collusion", "externality"} & {name for name, value in chosen.items() if value})
+    if stage.domain.zero_sum and idle:
+        raise ValueError(
+            f"objective.{idle[0]} is {chosen[idle[0]]:g}, but {idle[0]} is not defined in "
+            f"{stage.domain.title}, which is zero sum: the weight would do nothing. Leave it out."
+        )
+    return replace(stage.domain.harms.published, **chosen)
+
+
+def _to_json(table: ActionTable) -> dict[str, Any]:
+    return {key: {str(move): p for move, p in row.items()} for key, row in table.rows.items()}
