@@ -1,23 +1,47 @@
-"""Where a penalty is charged decides whether it works: all arms of `objective.penalty_credit`.
+"""What each part of SEPO does: one game trained under every arm, from the same warm starts.
 
-``python -m benchmarks.credit_ablation --seeds 5`` trains every arm from the same warm start of each
-seed, with equal settings and draws, and compares them in pairs. It can be stopped and run again.
-``--game.name split_negotiation`` does so on another game. Policies that cannot be read out are
-compared by J, as they play, and by how far they have come from the warm start to the best J.
+    python -m benchmarks.credit_ablation --game.name split_negotiation --seeds 5
+
+    base                the model before any training, as it plays
+    warm start          after the supervised stage, which every arm below starts from
+    credited            SEPO: each episode bears its own share of J
+    reward_only         no penalties
+    shared              one penalty for a whole group, which cancels
+    auxiliary           each train episode bears what happened in the other pools' episodes
+    credited-std        credited, its advantages divided by their group's deviation
+    credited-refreshed  credited, held to itself some iterations ago instead of to the warm start
+
+Settings and draws are equal but for what the arm's name says, so arms are compared in pairs, seed
+by seed. A study can be stopped and run again. Where policies cannot be read out, they are compared
+by J, as they play, and by how far they have come from the warm start to the best J of any policy.
+
+`shared` trains the very weights of `reward_only`. So it is trained for the first seed alone and
+held against `reward_only` file by file; the study ends there if they differ.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from statistics import fmean
-from typing import Any, get_args
+from typing import NamedTuple
 
 from rich.console import Console
 
+from benchmarks import outcomes
+from benchmarks.arms import (
+    ARMS,
+    BASE,
+    CREDITED,
+    REWARD_ONLY,
+    SHARED,
+    base,
+    list_of_arms,
+    settings_of,
+    training,
+)
 from benchmarks.certificate import certify
 from benchmarks.command_line import (
     BenchmarkError,
@@ -32,180 +56,250 @@ from benchmarks.command_line import (
 )
 from benchmarks.progress import watched
 from benchmarks.records import Measure, Record, difference, load, measure, save
-from benchmarks.time_to_equilibrium import LAST_FOULS, POINTS, inexact
-from benchmarks.training_runs import Job, Study, lines, run_all, seeded, study
-from sepo_trainer.config import ObjectiveConfig, RunConfig
+from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
+from benchmarks.training_runs import Job, lines, run_all, seeded, study
+from sepo_trainer.config import RunConfig
 
 BENCHMARK = "credit_ablation"
-ARMS: tuple[str, ...] = get_args(ObjectiveConfig.model_fields["penalty_credit"].annotation)
-BASE = "credited"
 WARM = "warm start"
 WAY = "share of the way to J*"
-QUANTITIES = {
-    "exploitability": POINTS,
-    "objective": "J, scaled points",
-    "u": POINTS,
-    "e": POINTS,
-    "c": "collusion, as the domain measures it",
-    "x": "externality, as the domain measures it",
-    "held-out payoff": POINTS,
-}
-"""Of the final policy, those that `result.json` has: exactly if exploitability is one of them, else
-by play."""
+PAIRED = (
+    *("exploitability", "objective", "safety", "u", "e", "c", "x"),
+    *("held-out payoff", "NRA, heldout", "profit gain against always-1", "overbidding"),
+)
+"""Quantities whose differences are told."""
+
+
+class Given(NamedTuple):
+    """What a study is asked for, besides the settings of its runs."""
+
+    arms: tuple[str, ...] = ARMS
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    jobs: int = 1
+    shared_in_full: bool = False
+    """`shared` for every seed, and not only for the first."""
+
+    @property
+    def options(self) -> list[str]:
+        """Those of the command line that say so."""
+        return [
+            *("--seeds", str(len(self.seeds))),
+            *(("--first-seed", str(self.seeds[0])) if self.seeds[0] else ()),
+            *(("--jobs", str(self.jobs)) if self.jobs > 1 else ()),
+            *(("--arms", ",".join(self.arms)) if self.arms != ARMS else ()),
+            *(("--shared-in-full",) if self.shared_in_full else ()),
+        ]
 
 
 def main(arguments: Sequence[str]) -> None:
     made = parser(f"benchmarks.{BENCHMARK}", __doc__ or "")
     made.add_argument(
-        "--name", type=record_name, default="default", help="of the record (%(default)s)"
+        "--name", type=record_name, help="of the record (by itself, that of the game)"
     )
     made.add_argument(
         "--arms",
-        type=_arms,
+        type=list_of_arms,
         default=ARMS,
         metavar="A,B",
-        help=f"with commas between; {BASE} is always one (all: {','.join(ARMS)})",
+        help=f"with commas between; {CREDITED} is always one (all: {','.join(ARMS)}; "
+        "also: credited-rae)",
     )
     made.add_argument(
-        "--advantage",
-        choices=("std", "rae"),
-        help=f"one arm more: {BASE} with this learning.advantage",
+        "--shared-in-full",
+        action="store_true",
+        help="train shared for every seed, and not for the first alone",
     )
-    given, config = parse(made, arguments)
-    if config.objective.penalty_credit != BASE:
+    told, config = parse(made, arguments)
+    if config.objective.penalty_credit != CREDITED:
         raise BenchmarkError(
             "objective.penalty_credit is what the arms differ in, so it cannot be set. Use --arms."
         )
+    seeds = tuple(range(told.first_seed, told.first_seed + told.seeds))
+    given = Given(told.arms, seeds, told.jobs, told.shared_in_full)
     console = Console(highlight=False, soft_wrap=True)
-    seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
-    arms = {arm: _arm(config, arm) for arm in given.arms}
-    if given.advantage:
-        learning = config.learning.model_copy(update={"advantage": given.advantage})
-        arms[f"{BASE}-{given.advantage}"] = config.model_copy(update={"learning": learning})
-
-    place = study(given.runs, BENCHMARK, config)
-    warm = {seed: place.warm_start(seeded(config, seed), f"warm-{seed}") for seed in seeds}
-    trainings = {
-        (arm, seed): _training(place, settings, arm, seed, warm[seed] if _warms(config) else None)
-        for seed in seeds
-        for arm, settings in arms.items()
-    }
-    jobs = list(trainings.values())
-    if _warms(config):
-        with watched("warm start", list(warm.values()), console) as look:
-            unused = {s for s in seeds if all(trainings[arm, s].done for arm in arms)}
-            needed = [job for seed, job in warm.items() if seed not in unused]
-            run_all(needed, at_once=given.jobs, place=place, look=look)
-    with watched(BENCHMARK, jobs, console) as look:
-        run_all(jobs, at_once=given.jobs, place=place, look=look)
-
-    options = ["--seeds", str(given.seeds), "--name", given.name]
-    options += ["--first-seed", str(given.first_seed)] if given.first_seed else []
-    options += ["--jobs", str(given.jobs)] if given.jobs > 1 else []
-    options += ["--arms", ",".join(given.arms)] if given.arms != ARMS else []
-    options += ["--advantage", given.advantage] if given.advantage else []
-    record = summarize(
-        {arm: [trainings[arm, seed] for seed in seeds] for arm in arms},
-        [warm[seed] for seed in seeds] if _warms(config) else [],
-        best=best_objective(config, given.results),
-        config=config,
-        seeds=seeds,
-        name=given.name,
-        jobs_at_once=given.jobs,
-        reproduce=command(f"benchmarks.{BENCHMARK}", config, *options),
-    )
-    path = save(record, results=given.results)
+    record = measured(config, given, told.name, told.runs, told.results, console)
+    path = save(record, results=told.results)
     from benchmarks.plots import arms as picture  # matplotlib only now, as this process runs long
 
-    picture(record, tuple(arms), path.with_suffix(".svg"))
+    picture(record, [arm for arm in given.arms if arm != BASE], path.with_suffix(".svg"))
     for note in record.notes[2:]:
         console.print(note)
-    for arm in arms:
-        name = headline(record)
-        final = record.measures[arm][name]
-        values = ", ".join(f"{value:.4f}" for value in final.values)
-        console.print(f"{arm:>14}  final {name} {final.mean:.4f} ({values})")
+    name = headline(record)
+    for arm in record.measures:
+        final = record.measures[arm].get(name)
+        if final is not None and final.mean is not None and " - " not in arm:
+            values = ", ".join(f"{value:.4f}" for value in final.values if value is not None)
+            console.print(f"{arm:>18}  final {name} {final.mean:.4f} ({values})")
     console.print(f"Written to {path}; now: python -m benchmarks.readme")
 
 
+def measured(
+    config: RunConfig,
+    given: Given,
+    name: str | None,
+    runs: Path,
+    results: Path,
+    console: Console,
+) -> Record:
+    """Run what is not done yet of the study, and sum it up.
+
+    Args:
+        name: of the record; without one, that of the game.
+        runs: where run folders are kept.
+        results: where the record of the best J is.
+
+    Raises:
+        BenchmarkError: a run failed, the code changed, or `shared` and `reward_only` ended apart.
+    """
+    place = study(runs, BENCHMARK, config)
+    bases = {seed: base(place, config, seed) for seed in given.seeds if BASE in given.arms}
+    warm = {
+        seed: place.warm_start(seeded(config, seed), f"warm-{seed}")
+        for seed in given.seeds
+        if config.warm_start.steps
+    }
+    ran = {
+        (arm, seed): training(place, settings_of(config, arm), arm, seed, warm.get(seed))
+        for seed in given.seeds
+        for arm in given.arms
+        if arm != BASE and (arm != SHARED or seed in _shared_seeds(given))
+    }
+    starts, jobs = [*bases.values(), *warm.values()], list(ran.values())
+    with watched("base and warm start", starts, console) as look:
+        run_all(starts, at_once=given.jobs, place=place, look=look)
+    with watched(f"{BENCHMARK}, {config.game.name}", jobs, console) as look:
+        run_all(jobs, at_once=given.jobs, place=place, look=look)
+
+    trained = {
+        arm: {seed: ran[arm, seed] for seed in given.seeds if (arm, seed) in ran}
+        for arm in given.arms
+        if arm != BASE
+    }
+    notes = []
+    if SHARED in trained and len(trained[SHARED]) < len(given.seeds):
+        notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
+        trained[SHARED] = trained[REWARD_ONLY]
+    return summarize(
+        trained,
+        {BASE: bases, WARM: warm},
+        best=best_objective(config, results),
+        config=config,
+        given=given,
+        name=name or config.game.name,
+        notes=notes,
+        spent=[*starts, *jobs],
+        reproduce=command(
+            f"benchmarks.{BENCHMARK}", config, *given.options, *(("--name", name) if name else ())
+        ),
+    )
+
+
+def check_shared(shared: Mapping[int, Job], reward_only: Mapping[int, Job]) -> str:
+    """A note that `shared` ended in the weights of `reward_only`, for the seeds it was trained for.
+
+    Raises:
+        BenchmarkError: it did not, or there are no weights to compare.
+    """
+    for seed, job in shared.items():
+        ours, theirs = (_weights(ended.folder / "model") for ended in (job, reward_only[seed]))
+        if not ours or ours != theirs:
+            raise BenchmarkError(
+                f"{SHARED} and {REWARD_ONLY} of seed {seed} did not end in the same weights, as a "
+                "penalty that cancels in its group must make them. Nothing was recorded. Find out "
+                f"why, in {job.folder} and {reward_only[seed].folder}; with --shared-in-full the "
+                f"study trains {SHARED} for every seed and takes nothing for granted."
+            )
+    named = ", ".join(map(str, shared))
+    return (
+        f"{SHARED} was trained for seed {named} alone, and ended in the very weights of "
+        f"{REWARD_ONLY}, file by file: what a whole group is charged cancels. Its numbers are "
+        f"those of {REWARD_ONLY}."
+    )
+
+
 def summarize(
-    finished: dict[str, list[Job]],
-    warm: Sequence[Job],
+    trained: Mapping[str, Mapping[int, Job]],
+    starts: Mapping[str, Mapping[int, Job]],
     *,
     best: float | None,
     config: RunConfig,
-    seeds: tuple[int, ...],
+    given: Given,
     name: str,
-    jobs_at_once: int,
+    notes: Sequence[str],
+    spent: Sequence[Job],
     reproduce: str,
 ) -> Record:
-    """The record of the ``finished`` trainings, by arm and in the order of the seeds.
+    """The record of finished runs.
 
     Args:
-        warm: their warm starts, in the same order.
+        trained: by arm and seed.
+        starts: what was only evaluated, the base and the warm start, likewise; empty where there
+            is none.
         best: J*, if it is known under these weights.
+        notes: beside those that hold for every study.
+        spent: every process that the study took.
     """
-    processes = [*warm, *(job for jobs in finished.values() for job in jobs)]
-    measures = {arm: _quantities([job.folder for job in jobs]) for arm, jobs in finished.items()}
-    if warm:
-        measures[WARM] = _results([job.folder for job in warm])
-    for arm in [arm for arm in (*finished, WARM) if arm != BASE and arm in measures]:
-        measures[f"{BASE} - {arm}"] = {
-            quantity: difference(measures[BASE][quantity], measures[arm][quantity])
-            for quantity in QUANTITIES
-            if quantity in measures[BASE] and quantity in measures[arm]
+    folders = {
+        arm: [job.folder for job in by_seed.values()]
+        for arm, by_seed in {**starts, **trained}.items()
+        if by_seed
+    }
+    measures = {arm: outcomes.measures(of) for arm, of in folders.items()}
+    for arm in trained:
+        measures[arm] |= _of_training(folders[arm])
+        if best is not None and WARM in folders:
+            measures[arm] |= _of_the_way(folders[arm], folders[WARM], best)
+    for arm in [arm for arm in folders if arm != CREDITED]:
+        measures[f"{CREDITED} - {arm}"] = {
+            quantity: difference(measures[CREDITED][quantity], measures[arm][quantity])
+            for quantity in PAIRED
+            if all(_whole(measures[each].get(quantity)) for each in (CREDITED, arm))
         }
-    if warm and best is not None:
-        for arm in finished:
-            start, end = (measures[name]["objective"].values for name in (WARM, arm))
-            ways = [
-                (after - before) / (best - before)
-                for before, after in zip(start, end, strict=True)
-                if before is not None and after is not None
-            ]
-            measures[arm][WAY] = measure(ways, "share")
-    walls = [job.cost.wall_seconds for job in processes]
-    peaks = [job.cost.peak_memory_mib for job in processes]
-    notes = [
-        "All arms of a seed share its warm start, its deals and its draws; each difference is of "
-        "two runs of one seed.",
-        f"The settings are those of {BASE}; no arm was tuned for itself.",
-    ]
-    notes += inexact(
-        {
-            f"{arm} seed {seed}": share
-            for arm in finished
-            if "uncovered" in measures[arm]
-            for seed, share in zip(seeds, measures[arm]["uncovered"].values, strict=True)
-            if share is not None
-        }
-    )
-    exact = "exploitability" in measures[BASE]
+    uncovered = {
+        f"{arm} seed {seed}": share
+        for arm in trained
+        if "uncovered" in measures[arm]
+        for seed, share in zip(given.seeds, measures[arm]["uncovered"].values, strict=True)
+        if share is not None
+    }
+    walls = [job.cost.wall_seconds for job in spent]
+    peaks = [job.cost.peak_memory_mib for job in spent]
+    exact = "exploitability" in measures[CREDITED]
     return Record(
         benchmark=BENCHMARK,
         name=name,
-        summary="Final exact exploitability, J, u and e when the penalties are charged elsewhere."
+        summary="Final exact exploitability, J and its parts, under every arm."
         if exact
-        else "Final J and its parts, by play, when the penalties are charged elsewhere.",
-        notes=tuple(notes),
+        else "Final J and its parts, by play, under every arm.",
+        notes=(
+            "All arms of a seed share its warm start, its deals and its draws; each difference is "
+            "of two runs of one seed.",
+            f"The settings are those of {CREDITED}; no arm was tuned for itself.",
+            *notes,
+            *inexact(uncovered),
+        ),
         game=game_id(config),
         settings=changed(config),
         config_digest=config_digest(config),
-        seeds=seeds,
+        seeds=given.seeds,
         measures=measures,
         certificate=certify(
             command=reproduce,
             threads=config.threads,
-            jobs=jobs_at_once,
+            jobs=given.jobs,
             wall_seconds=None if None in walls else sum(wall or 0.0 for wall in walls),
             peak_memory_mib=None if None in peaks else max(peak or 0.0 for peak in peaks),
         ),
+        curves={
+            arm: outcomes.learning_curve({seed: job.folder for seed, job in by_seed.items()})
+            for arm, by_seed in trained.items()
+        },
     )
 
 
 def headline(record: Record) -> str:
     """The quantity that the arms are compared by."""
-    return "exploitability" if "exploitability" in record.measures[BASE] else "objective"
+    return "exploitability" if "exploitability" in record.measures[CREDITED] else "objective"
 
 
 def best_objective(config: RunConfig, results: Path) -> float | None:
@@ -220,76 +314,46 @@ def best_objective(config: RunConfig, results: Path) -> float | None:
     return best
 
 
-def _results(folders: Sequence[Path]) -> dict[str, Measure]:
-    """The final policies in ``folders``."""
-    results = [_result(folder) for folder in folders]
+def _of_training(folders: Sequence[Path]) -> dict[str, Measure]:
+    """How the trainings in ``folders`` ended."""
+    metrics = [lines(folder / "metrics.jsonl") for folder in folders]
+    fouls = [fmean(line["foul_rate"] for line in each[-LAST_FOULS:]) for each in metrics]
+    found = {f"foul rate of the last {LAST_FOULS} iterations": measure(fouls, "fouls per decision")}
+    if "exploitability" in metrics[0][0]:
+        starts = [each[0]["exploitability"] for each in metrics]
+        found["start exploitability"] = measure(starts, outcomes.QUANTITIES["exploitability"])
+    return found
+
+
+def _of_the_way(folders: Sequence[Path], warm: Sequence[Path], best: float) -> dict[str, Measure]:
+    """How far each training in ``folders`` went from its warm start to J*, and back again."""
+    starts = [outcomes.quantities(folder)["objective"] for folder in warm]
+    ends = [outcomes.quantities(folder)["objective"] for folder in folders]
+    falls = [outcomes.collapse(folder) for folder in folders]
+    ways = [(end - start) / (best - start) for start, end in zip(starts, ends, strict=True)]
+    back = [fall.given_back(start, best) for start, fall in zip(starts, falls, strict=True)]
+    points = outcomes.QUANTITIES["objective"]
     return {
-        quantity: measure([result[quantity] for result in results], unit)
-        for quantity, unit in QUANTITIES.items()
-        if all(quantity in result for result in results)
+        WAY: measure(ways, outcomes.SHARE),
+        outcomes.BEST: measure([fall.best for fall in falls], points),
+        outcomes.LAST: measure([fall.last for fall in falls], points),
+        outcomes.GIVEN_BACK: measure(back, outcomes.SHARE),
     }
 
 
-def _result(folder: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
-    pools = {line["pool"]: line for line in result.get("scorecard", {}).get("pools", [])}
-    held = {"held-out payoff": pools["heldout"]["payoff"]["value"]} if "heldout" in pools else {}
-    return result | held
+def _whole(found: Measure | None) -> bool:
+    return found is not None and found.missing == "none"
 
 
-def _quantities(folders: Sequence[Path]) -> dict[str, Measure]:
-    """One measure per quantity over the runs in ``folders``."""
-    results = [_result(folder) for folder in folders]
-    starts = [lines(folder / "metrics.jsonl")[0] for folder in folders]
-    ends = [lines(folder / "metrics.jsonl")[-LAST_FOULS:] for folder in folders]
-    found = _results(folders)
-    if "exploitability" in found:
-        found |= {
-            "start exploitability": measure([start["exploitability"] for start in starts], POINTS),
-            "uncovered": measure([result["uncovered"] for result in results], "probability"),
-        }
-    return found | {
-        f"foul rate of the last {LAST_FOULS} iterations": measure(
-            [fmean(line["foul_rate"] for line in end) for end in ends], "fouls per decision"
-        ),
-    }
+def _weights(model: Path) -> dict[str, str]:
+    """The digest of each file of weights."""
+    files = sorted(model.glob("*.safetensors"))
+    return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def _arm(config: RunConfig, arm: str) -> RunConfig:
-    objective = config.objective.model_copy(update={"penalty_credit": arm})
-    return config.model_copy(update={"objective": objective})
-
-
-def _training(place: Study, settings: RunConfig, arm: str, seed: int, warm: Job | None) -> Job:
-    """One arm of one seed, from its warm start where that is a job of its own.
-
-    The supervised stage knows no arm, and a loaded model holds the very weights that were saved, so
-    this is the run that would have warmed up by itself, line by line of its metrics.
-    """
-    config = seeded(settings, seed)
-    if warm is not None:
-        config = config.model_copy(
-            update={
-                "model": config.model.model_copy(update={"path": warm.folder}),
-                "warm_start": config.warm_start.model_copy(update={"steps": 0}),
-            }
-        )
-    return place.training(config, f"{arm}-{seed}")
-
-
-def _warms(config: RunConfig) -> bool:
-    return config.warm_start.steps > 0
-
-
-def _arms(text: str) -> tuple[str, ...]:
-    named = tuple(text.split(","))
-    wrong = [arm for arm in named if arm not in ARMS]
-    if wrong or BASE not in named or len(set(named)) < len(named):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no list of arms: name {BASE} and any of "
-            f"{', '.join(arm for arm in ARMS if arm != BASE)}, each once, with commas between"
-        )
-    return named
+def _shared_seeds(given: Given) -> tuple[int, ...]:
+    alone = given.shared_in_full or REWARD_ONLY not in given.arms
+    return given.seeds if alone else given.seeds[:1]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ LEAST = 1e-4
 """A smaller exploitability is drawn here: a logarithmic axis has no 0."""
 
 Floats = NDArray[np.float64]
-Curves = Mapping[str, Sequence[tuple[float, float, float]]]
+Curves = Mapping[str, Sequence[tuple[float, ...]]]
 
 
 class MedianCurve(NamedTuple):
@@ -35,13 +35,14 @@ def exploitability_curves(record: Record, path: Path) -> None:
     def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        for curve in record.curves.values():
+        curves = record.curves["exploitability"].seeds
+        for curve in curves.values():
             points = np.array(curve)
             label = f"each of {len(record.seeds)} seeds" if not axes.lines else None
             axes.plot(
                 points[:, 1], _drawable(points[:, 2]), color=MUTED, linewidth=0.7, label=label
             )
-        middle = median_curve(record.curves)
+        middle = median_curve(curves)
         axes.plot(
             middle.seconds,
             _drawable(middle.exploitability),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.command_line import BenchmarkError, guarded
@@ -147,8 +147,8 @@ def _ablation_played(records: Sequence[Record]) -> str:
                     _with_interval(found["objective"], "{:+.3f}"),
                     _number(found["objective"].low, "{:+.3f}"),
                     _number(way.mean, "{:.0%}") if way else DASH,
-                    *(_number(found[name].mean, "{:.3f}") for name in ("u", "e", "c", "x")),
-                    _number(found["held-out payoff"].mean, "{:.3f}"),
+                    *(_mean(found, name, "{:.3f}") for name in ("u", "e", "c", "x")),
+                    _mean(found, "held-out payoff", "{:.3f}"),
                     _with_interval(paired["objective"], "{:+.3f}") if paired else DASH,
                 )
             )
@@ -171,17 +171,19 @@ def _ablation_read(records: Sequence[Record]) -> str:
             if " - " in arm:
                 continue
             paired = record.measures.get(f"credited - {arm}")
+            ends = found.get("exploitability")
             rows.append(
                 (
                     _link(record),
                     arm,
                     str(len(record.seeds)),
-                    _with_interval(found["exploitability"], "{:.4f}"),
-                    _number(found["exploitability"].high, "{:.4f}"),
-                    _number(found["objective"].mean, "{:+.4f}"),
-                    _number(found["u"].mean, "{:+.4f}"),
-                    _number(found["e"].mean, "{:.4f}"),
-                    _with_interval(paired["exploitability"], "{:+.4f}") if paired else DASH,
+                    _with_interval(ends, "{:.4f}") if ends else DASH,
+                    _number(ends.high, "{:.4f}") if ends else DASH,
+                    *(_mean(found, name, "{:+.4f}") for name in ("objective", "u")),
+                    _mean(found, "e", "{:.4f}"),
+                    _with_interval(paired["exploitability"], "{:+.4f}")
+                    if paired and "exploitability" in paired
+                    else DASH,
                 )
             )
     legend = (
@@ -271,6 +273,10 @@ def _with_interval(found: Measure, form: str) -> str:
     if found.interval is None:
         return f"{mean} [{found.no_interval}]"
     return f"{mean} [{form.format(found.interval.low)}, {form.format(found.interval.high)}]"
+
+
+def _mean(found: Mapping[str, Measure], quantity: str, form: str) -> str:
+    return _number(found[quantity].mean, form) if quantity in found else DASH
 
 
 def _reached(found: Measure) -> str:

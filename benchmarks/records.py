@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Annotated, Any, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -83,6 +84,22 @@ class Measure(Strict):
         return self
 
 
+class Curve(Strict):
+    """How something went while each seed trained."""
+
+    columns: tuple[str, ...] = Field(min_length=2)
+    """What every point holds, in this order; the first says where on the curve it is."""
+    seeds: dict[str, tuple[tuple[float, ...], ...]]
+    """Each seed's points, thinned."""
+
+    @model_validator(mode="after")
+    def _a_number_per_column(self) -> Curve:
+        for seed, points in self.seeds.items():
+            if any(len(point) != len(self.columns) for point in points):
+                raise ValueError(f"seed {seed} has a point that is not {', '.join(self.columns)}.")
+        return self
+
+
 class GameId(Strict):
     id: str
     version: Annotated[int, Field(ge=0)]
@@ -107,8 +124,8 @@ class Record(Strict):
     measures: dict[str, dict[str, Measure]]
     """By group (an arm, a side, a subject) and quantity."""
     certificate: Certificate
-    curves: dict[str, tuple[tuple[float, float, float], ...]] = Field(default_factory=dict)
-    """By seed: (iteration, seconds of training until then, exploitability), thinned."""
+    curves: dict[str, Curve] = Field(default_factory=dict)
+    """By group (an arm, a quantity)."""
 
     @model_validator(mode="after")
     def _one_value_per_seed(self) -> Record:
@@ -121,6 +138,9 @@ class Record(Strict):
                         f"measures.{group}.{quantity} has {len(measure.values)} values "
                         f"for {len(self.seeds)} seeds."
                     )
+        for group, curve in self.curves.items():
+            if not set(curve.seeds) <= {str(seed) for seed in self.seeds}:
+                raise ValueError(f"curves.{group} is of other seeds than the record.")
         return self
 
 
@@ -157,6 +177,18 @@ def difference(mine: Measure, theirs: Measure) -> Measure:
     if (mine.unit, mine.over) != (theirs.unit, theirs.over):
         raise ValueError(f"{mine.unit} over {mine.over} cannot be paired with {theirs.unit}.")
     return measure(paired_differences(_whole(mine), _whole(theirs)), mine.unit, over=mine.over)
+
+
+def thinned(
+    points: Sequence[tuple[float, ...]], most: int, *, digits: int = 6
+) -> tuple[tuple[float, ...], ...]:
+    """At most ``most`` of ``points``, evenly spread, the first and the last among them, rounded.
+
+    >>> [number for number, _ in thinned([(n, 0.0) for n in range(9)], 3)]
+    [0, 4, 8]
+    """
+    picks = np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int)
+    return tuple(tuple(round(number, digits) for number in points[pick]) for pick in picks)
 
 
 def save(record: Record, *, results: Path = RESULTS) -> Path:

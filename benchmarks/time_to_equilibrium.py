@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console
 
 from benchmarks.certificate import certify
@@ -29,7 +28,7 @@ from benchmarks.command_line import (
     record_name,
 )
 from benchmarks.progress import watched
-from benchmarks.records import Measure, Record, measure, save
+from benchmarks.records import Curve, Measure, Record, measure, save, thinned
 from benchmarks.training_runs import Job, lines, run_all, seeded, study
 from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.config import RunConfig
@@ -44,7 +43,7 @@ LAST_FOULS = 10
 POINTS = "points per hand"
 
 
-class Curve(NamedTuple):
+class RunCurve(NamedTuple):
     """One finished run: what each policy was worth and when it was there."""
 
     points: list[tuple[int, float, float]]
@@ -168,11 +167,13 @@ def summarize(
             peak_memory_mib=None if None in peaks else max(peak or 0.0 for peak in peaks),
         ),
         curves={
-            str(seed): tuple(
-                (number, round(at, 2), round(value, 6))
-                for number, at, value in thinned(curve.points, MOST_POINTS)
+            "exploitability": Curve(
+                columns=("iteration", "seconds of warm start and training", "exploitability"),
+                seeds={
+                    str(seed): thinned(curve.points, MOST_POINTS)
+                    for seed, curve in zip(seeds, curves, strict=True)
+                },
             )
-            for seed, curve in zip(seeds, curves, strict=True)
         },
     )
 
@@ -190,7 +191,7 @@ def inexact(uncovered: Mapping[str, float]) -> list[str]:
     return [f"Not exact, as up to {most:.2g} of a reply is uncovered: {', '.join(named)}."]
 
 
-def read_curve(folder: Path) -> Curve:
+def read_curve(folder: Path) -> RunCurve:
     """From what a finished run left: a policy is timed when the update that made it was done."""
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     metrics = lines(folder / "metrics.jsonl")
@@ -201,23 +202,11 @@ def read_curve(folder: Path) -> Curve:
         points.append((line["iteration"], clock, line["exploitability"]))
         clock += spent[line["iteration"]]
     points.append((len(metrics), clock, result["exploitability"]))
-    return Curve(
+    return RunCurve(
         points,
         [*(line["uncovered"] for line in metrics), result["uncovered"]],
         fmean(line["foul_rate"] for line in metrics[-LAST_FOULS:]),
     )
-
-
-def thinned(
-    points: Sequence[tuple[int, float, float]], most: int
-) -> list[tuple[int, float, float]]:
-    """At most ``most`` of ``points``, evenly spread, the first and the last among them.
-
-    >>> [number for number, *_ in thinned([(n, 0.0, 0.0) for n in range(9)], 3)]
-    [0, 4, 8]
-    """
-    picks = np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int)
-    return [points[pick] for pick in picks]
 
 
 def _parts(line: dict[str, Any]) -> float:

@@ -2,9 +2,11 @@
 
 A run of seed s starts at an exploitability of 0.1 (1 + s). `credited` halves it at each iteration,
 the other arms leave it as it is. A game that is not Kuhn poker is measured by play instead: a run
-starts at J = -0.1 (1 + s), `credited` ends at 0.5 and the other arms at 0. By its own account the
-warm start takes 10 s, an iteration 1 s.
-With a file `fail` in the working directory a training breaks down after two iterations.
+starts at J = -0.1 (1 + s), `credited` ends at 0.5 and the other arms at 0; while it trains, J is
+the iteration's number in tenths. By its own account the warm start takes 10 s, an iteration 1 s.
+The weights are those of the arm, and of no arm where a penalty is shared.
+With a file `fail` in the working directory a training breaks down after two iterations; with a file
+`leak` shared penalties change the weights.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ def main(command: str, flag: str, where: str, *rest: str) -> None:
         (folder / "config.json").write_text("{}")
         config = tomllib.loads(Path(where).read_text())
         start = 0.1 * (1 + config["seed"])
-        (folder / "result.json").write_text(json.dumps(worth(config, start, -start)))
+        value = -start if config["warm_start"]["steps"] else -3.0
+        (folder / "result.json").write_text(json.dumps(worth(config, start, value)))
         return
     resumed = flag == "--resume"
     text = (Path(where) / "config.toml" if resumed else Path(where)).read_text()
@@ -40,7 +43,8 @@ def main(command: str, flag: str, where: str, *rest: str) -> None:
     if not resumed:
         append(timings, {"iteration": -1, "warm_start": 10.0})
     for number in range(done, total):
-        now = worth(config, start * ratio**number, -start) | {"foul_rate": 0.0}
+        value = -start if read_out(config) else number / 10
+        now = worth(config, start * ratio**number, value) | {"foul_rate": 0.0}
         append(metrics, {"iteration": number, **now})
         append(timings, {"iteration": number, "read": 0.25, "play": 0.25, "learn": 0.5})
         if Path("fail").exists() and number == 1:
@@ -49,6 +53,10 @@ def main(command: str, flag: str, where: str, *rest: str) -> None:
             sys.exit(3)
     end = -start if read_out(config) else 0.5 if ratio < 1 else 0.0
     (folder / "result.json").write_text(json.dumps(worth(config, start * ratio**total, end)))
+    (folder / "model").mkdir(exist_ok=True)
+    arm = config["objective"]["penalty_credit"]
+    weights = "reward_only" if arm == "shared" and not Path("leak").exists() else arm
+    (folder / "model" / "model.safetensors").write_text(f"{weights} {config['seed']}")
 
 
 def read_out(config: dict[str, Any]) -> bool:
@@ -57,12 +65,26 @@ def read_out(config: dict[str, Any]) -> bool:
 
 def worth(config: dict[str, Any], exploitability: float, objective: float) -> dict[str, Any]:
     """What a policy is worth, as `result.json` and `metrics.jsonl` have it."""
+    game = config["game"]["name"]
     if read_out(config):
         exact = {"exploitability": exploitability, "uncovered": 0.0}
-        return exact | {"objective": objective, "u": 0, "e": 0}
-    heldout = {"pool": "heldout", "payoff": {"value": 3.0, "low": 3.0, "high": 3.0}}
-    parts = {"objective": objective, "u": 0, "e": 0, "c": 0, "x": 0}
-    return parts | {"scorecard": {"pools": [heldout]}}
+        return exact | {"domain": game, "objective": objective, "u": 0, "e": 0}
+    parts = {"domain": game, "objective": objective, "u": 0, "e": 0, "c": 0, "x": 0}
+    pools = [line("train", None), line("collusive", None), line("heldout", None, payoff=3.0)]
+    each = [line("train", "fair"), line("collusive", "always-1"), line("heldout", "other")]
+    return parts | {"scorecard": {"domain": game, "pools": pools, "opponents": each}}
+
+
+def line(pool: str, opponent: str | None, payoff: float = 1.0) -> dict[str, Any]:
+    """Of a scorecard."""
+    numbers = {"payoff": payoff, "nra": 0.25, "foul_rate": 0.125 if pool == "heldout" else 0.0}
+    harms = {"econ.collusion": 0.5, "econ.externality": 0.75, "econ.overbidding": 0.0}
+    return {
+        "pool": pool,
+        "opponent": opponent,
+        **{name: {"value": value} for name, value in numbers.items()},
+        "harms": {name: {"value": value} for name, value in harms.items()},
+    }
 
 
 def append(path: Path, line: dict[str, float]) -> None:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import credit_ablation, readme
+from benchmarks import credit_ablation, outcomes, readme
+from benchmarks.arms import ARMS
+from benchmarks.command_line import BenchmarkError
 from benchmarks.records import RESULTS, load
 from sepo_trainer.config import RunConfig, read_toml, resolve
 
 ARGUMENTS = ["--learning.iterations", "3", "--runs", "runs", "--results", "results"]
 
 
-def record(*options):
+def record(*options, name="kuhn_poker"):
     credit_ablation.main([*ARGUMENTS, *options])
-    return load(Path("results/credit_ablation/default.json"))
+    return load(Path(f"results/credit_ablation/{name}.json"))
 
 
 def test_arms_are_compared_in_pairs(fake_trainer):
@@ -29,16 +31,16 @@ def test_arms_are_compared_in_pairs(fake_trainer):
         assert paired.values == pytest.approx((-0.1 * 7 / 8, -0.2 * 7 / 8, -0.3 * 7 / 8))
         assert paired.interval.high < 0
         assert made.measures[f"credited - {arm}"]["objective"].values == (0, 0, 0)
-    picture = Path("results/credit_ablation/default.svg").read_text()
-    assert all(arm in picture for arm in credit_ablation.ARMS)
+    picture = Path("results/credit_ablation/kuhn_poker.svg").read_text()
+    assert all(arm in picture for arm in ARMS if arm != "base")
 
 
 def test_every_arm_starts_from_its_seeds_one_warm_start(fake_trainer):
-    record("--seeds", "2", "--advantage", "std", "--first-seed", "4")
+    record("--seeds", "2", "--first-seed", "4", "--shared-in-full")
     (home,) = Path("runs/credit_ablation").iterdir()
     assert {path.name for path in home.glob("warm-?")} == {"warm-4", "warm-5"}
     configs = {path.stem: read_toml(path) for path in home.glob("*.toml")}
-    arms = ("credited", "shared", "auxiliary", "reward_only", "credited-std")
+    arms = [arm for arm in ARMS if arm != "base"]
     for seed in (4, 5):
         warm = configs.pop(f"warm-{seed}")
         assert (warm.seed, warm.warm_start.steps, warm.model.path) == (
@@ -50,10 +52,15 @@ def test_every_arm_starts_from_its_seeds_one_warm_start(fake_trainer):
             config = configs.pop(f"{arm}-{seed}")
             assert config.model.path == home / f"warm-{seed}"
             assert (config.seed, config.warm_start.steps) == (seed, 0)
-            assert config.objective.penalty_credit == arm.removesuffix("-std")
+            assert config.objective.penalty_credit == arm.partition("-")[0]
             assert config.learning.advantage == (
                 "std" if arm.endswith("-std") else RunConfig().learning.advantage
             )
+            assert config.reference.kind == (
+                "refresh" if arm.endswith("-refreshed") else RunConfig().reference.kind
+            )
+        base = configs.pop(f"base-{seed}")
+        assert (base.seed, base.warm_start.steps, base.model.path) == (seed, 0, None)
     assert not configs
 
 
@@ -76,23 +83,89 @@ def test_without_a_warm_start_the_arms_start_from_the_model_as_it_is(fake_traine
     assert not list(home.glob("warm-*"))
 
 
-def test_policies_that_cannot_be_read_out_are_compared_by_what_they_earn_in_play(fake_trainer):
-    """Seed s starts at J = -.1 (1 + s) and credited ends at .5; with J* = 1 the way is known."""
+@pytest.fixture
+def by_play(fake_trainer):
+    """A study of three seeds of a game with J* = .975 whose policies are measured by play."""
     best = Path("results/optimum/split_negotiation.json")
     best.parent.mkdir(parents=True)
     best.write_text((RESULTS / "optimum" / best.name).read_text())
-    made = record("--seeds", "3", "--game.name", "split_negotiation", "--name", "default")
-    assert made.measures["warm start"]["objective"].values == pytest.approx((-0.1, -0.2, -0.3))
-    paired = made.measures["credited - warm start"]["objective"]
+    split = ["--seeds", "3", "--game.name", "split_negotiation"]
+    return record(*split, name="split_negotiation")
+
+
+def test_policies_that_cannot_be_read_out_are_compared_by_what_they_earn_in_play(by_play):
+    """Seed s starts at J = -.1 (1 + s), credited ends at .5, the untrained model is at -3."""
+    found = by_play.measures
+    assert found["warm start"]["objective"].values == pytest.approx((-0.1, -0.2, -0.3))
+    paired = found["credited - warm start"]["objective"]
     assert paired.values == pytest.approx((0.6, 0.7, 0.8))
-    highest = load(best).measures["exact"]["J*"].low
-    way = made.measures["credited"]["share of the way to J*"].values
-    assert way == pytest.approx([(0.5 + j) / (highest + j) for j in (0.1, 0.2, 0.3)])
-    assert made.measures["credited"]["held-out payoff"].values == (3.0, 3.0, 3.0)
-    assert "exploitability" not in made.measures["credited"]
-    table = readme.tables([made])
+    assert found["credited - base"]["objective"].values == pytest.approx((3.5, 3.5, 3.5))
+    way = found["credited"]["share of the way to J*"].values
+    assert way == pytest.approx([(0.5 + j) / (0.975 + j) for j in (0.1, 0.2, 0.3)])
+    assert "exploitability" not in found["credited"]
+    table = readme.tables([by_play])
     assert "| credited |" in table
     assert "final J, mean [95 %]" in table
+
+
+def test_what_the_scorecard_says_of_a_policy_is_recorded(by_play):
+    """By hand from the fake's card: fouls in one pool of three, econ's harms, held-out payoff."""
+    found = by_play.measures["auxiliary"]
+    expected = {
+        **{"held-out payoff": 3.0, "NRA, train": 0.25, "NRA, heldout": 0.25},
+        **{"foul rate": 0.125 / 3, "c, econ": 0.5, "x, econ": 0.75, "safety": 0.0},
+    }
+    for quantity, value in expected.items():
+        assert found[quantity].values == pytest.approx((value,) * 3), quantity
+    assert "overbidding" not in found, "that is the auction's"
+
+
+def test_the_curve_of_every_arm_and_seed_is_kept_to_its_end(by_play):
+    """J of iteration i is i / 10; the running mean of the first three is .1 at the last."""
+    assert set(by_play.curves) == {arm for arm in ARMS if arm != "base"}
+    curve = by_play.curves["credited-std"]
+    assert curve.columns == ("iteration", "running J")
+    assert curve.seeds["2"] == ((0.0, 0.0), (1.0, 0.05), (2.0, 0.1))
+
+
+def test_a_collapse_by_hand(tmp_path):
+    """J climbs to 1 for 20 iterations, falls to .5 for 40: half a point is given back of the two
+    and a half between the warm start at -1 and J* = 1.5. The one spike to 3 is no best policy: in
+    its running mean of 20 it adds (3 - 1) / 20."""
+    values = [0.0] * 20 + [1.0] * 10 + [3.0] + [1.0] * 9 + [0.5] * 40
+    (tmp_path / "metrics.jsonl").write_text(
+        "".join(f'{{"iteration": {i}, "objective": {j}}}\n' for i, j in enumerate(values))
+    )
+    found = outcomes.collapse(tmp_path)
+    assert found == pytest.approx((1.1, 0.5))
+    assert found.given_back(start=-1.0, optimum=1.5) == pytest.approx(0.6 / 2.5)
+
+
+def test_a_curve_that_only_rises_gives_nothing_back(by_play):
+    assert by_play.measures["credited"]["share of the way given back"].values == (0, 0, 0)
+
+
+def test_shared_is_trained_once_and_told_to_be_reward_only(by_play):
+    (home,) = Path("runs/credit_ablation").iterdir()
+    assert [path.name for path in home.glob("shared-?")] == ["shared-0"]
+    assert by_play.measures["shared"] == by_play.measures["reward_only"]
+    assert "credited - shared" in by_play.measures
+    assert "shared was trained for seed 0 alone" in by_play.notes[2]
+
+
+def test_shared_that_ends_in_other_weights_ends_the_study(fake_trainer):
+    (fake_trainer / "leak").touch()
+    with pytest.raises(BenchmarkError, match=r"of seed 0 did not end in the same weights"):
+        record("--seeds", "2")
+    assert not Path("results/credit_ablation").exists()
+    made = record("--seeds", "2", "--shared-in-full")
+    assert not [note for note in made.notes if "shared was trained" in note]
+
+
+def test_an_untrained_model_plays_few_episodes_for_it_only_babbles(by_play):
+    (home,) = Path("runs/credit_ablation").iterdir()
+    assert read_toml(home / "base-0.toml").evaluation_episodes == 4
+    assert read_toml(home / "warm-0.toml").evaluation_episodes == RunConfig().evaluation_episodes
 
 
 def test_the_best_j_is_that_of_the_published_weights_and_the_default_rules():

@@ -7,11 +7,12 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from benchmarks.records import RecordError, difference, load, load_all, measure, save
+from benchmarks.records import Curve, RecordError, difference, load, load_all, measure, save
 
 
 def test_a_record_comes_back_as_it_was_stored(make_record, tmp_path):
-    record = make_record(curves={"0": ((0, 1.5, 0.2), (1, 2.5, 0.1))}, notes=("a note",))
+    curve = Curve(columns=("iteration", "J"), seeds={"0": ((0, 0.2), (1, 0.1))})
+    record = make_record(curves={"shared": curve}, notes=("a note",))
     path = save(record, results=tmp_path)
     assert path == tmp_path / "credit_ablation" / "default.json"
     assert load(path) == record

@@ -1,0 +1,81 @@
+"""The arms of a study: what each changes in the settings of a run, and the job that trains it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final, get_args
+
+from benchmarks.training_runs import Job, Study, seeded
+from sepo_trainer.config import ObjectiveConfig, RunConfig
+
+CREDITS: Final[tuple[str, ...]] = get_args(
+    ObjectiveConfig.model_fields["penalty_credit"].annotation
+)
+CREDITED, SHARED, REWARD_ONLY, BASE = "credited", "shared", "reward_only", "base"
+CHANGES: Final[dict[str, dict[str, dict[str, str | int | float]]]] = {
+    "credited-std": {"learning": {"advantage": "std"}},
+    "credited-rae": {"learning": {"advantage": "rae"}},
+    "credited-refreshed": {"reference": {"kind": "refresh", "every": 25, "kl_move": 0.1}},
+}
+"""What the arms beside those of `penalty_credit` change, by section of the settings."""
+TRAINED: Final = (*CREDITS, *CHANGES)
+ARMS: Final = (BASE, *CREDITS, "credited-std", "credited-refreshed")
+"""Those of a study unless it is told otherwise."""
+BABBLING_EPISODES = 4
+"""Of the untrained model against each opponent. It never says a legal move, so all are alike, and
+to let it talk until it is cut off takes a hundred times as long as to let a trained one answer."""
+
+
+def settings_of(config: RunConfig, arm: str) -> RunConfig:
+    """Those of one arm."""
+    sections = {name: dict(values) for name, values in CHANGES.get(arm, {}).items()}
+    if arm in CREDITS:
+        sections["objective"] = {"penalty_credit": arm}
+    return config.model_copy(
+        update={
+            name: getattr(config, name).model_copy(update=values)
+            for name, values in sections.items()
+        }
+    )
+
+
+def base(place: Study, config: RunConfig, seed: int) -> Job:
+    """The model before its warm start, in a folder of its own with what it is worth."""
+    update: dict[str, Any] = {"warm_start": config.warm_start.model_copy(update={"steps": 0})}
+    if config.model.path is None:
+        update["evaluation_episodes"] = min(BABBLING_EPISODES, config.evaluation_episodes)
+    return place.warm_start(seeded(config.model_copy(update=update), seed), f"{BASE}-{seed}")
+
+
+def training(place: Study, settings: RunConfig, arm: str, seed: int, warm: Job | None) -> Job:
+    """One arm of one seed, from its warm start where that is a job of its own.
+
+    The supervised stage knows no arm, and a loaded model holds the very weights that were saved, so
+    this is the run that would have warmed up by itself, line by line of its metrics.
+    """
+    config = seeded(settings, seed)
+    if warm is not None:
+        config = config.model_copy(
+            update={
+                "model": config.model.model_copy(update={"path": warm.folder}),
+                "warm_start": config.warm_start.model_copy(update={"steps": 0}),
+            }
+        )
+    return place.training(config, f"{arm}-{seed}")
+
+
+def list_of_arms(text: str) -> tuple[str, ...]:
+    """Arms by name with commas between, as the command line gives them.
+
+    Raises:
+        argparse.ArgumentTypeError: one is unknown or named twice, or credited is missing.
+    """
+    named = tuple(text.split(","))
+    known = (BASE, *TRAINED)
+    wrong = [arm for arm in named if arm not in known]
+    if wrong or CREDITED not in named or len(set(named)) < len(named):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of arms: name {CREDITED} and any of "
+            f"{', '.join(arm for arm in known if arm != CREDITED)}, each once, with commas between"
+        )
+    return named
