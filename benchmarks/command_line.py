@@ -14,7 +14,8 @@ from typing import Any
 
 from benchmarks.records import RESULTS, GameId, RecordError, Setting
 from sepo_envs.catalogue import domain
-from sepo_trainer.config import ConfigError, RunConfig, resolve
+from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.resolve import resolve
 
 RUNS = Path("runs/benchmarks")
 NOT_SETTINGS = ("seed", "name", "runs")
