@@ -20,13 +20,22 @@ ALIKE = 1e-6
 """Spread in scaled points below which a group's rewards agree but for rounding."""
 
 
-def rewards_to_go(rewards: Floats) -> Floats:
+def rewards_to_go(rewards: Floats, discount: float = 1.0) -> Floats:
     """What each round and those after it earned: a turn cannot have caused what came before.
+
+    Args:
+        discount: of each later round. Below 1 there is less noise, and what a move brings about
+            later counts less than it does in J.
 
     >>> rewards_to_go(np.array([[1.0, 2.0, 3.0]])).tolist()
     [[6.0, 5.0, 3.0]]
+    >>> rewards_to_go(np.array([[1.0, 2.0, 4.0]]), discount=0.5).tolist()
+    [[3.0, 4.0, 4.0]]
     """
-    return rewards[:, ::-1].cumsum(1)[:, ::-1]
+    returns = rewards.copy()
+    for number in range(rewards.shape[1] - 2, -1, -1):
+        returns[:, number] += discount * returns[:, number + 1]
+    return returns
 
 
 def whole_episode(rewards: Floats) -> Floats:

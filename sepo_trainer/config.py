@@ -135,6 +135,8 @@ class LearningConfig(_Section):
     """Updates per batch of episodes."""
     credit: Literal["turn", "episode"] = "turn"
     """A reply is credited with the rounds from its own onwards, or with the whole episode."""
+    discount: Share = 1.0
+    """Of each later round in the credit by turns; below 1 there is less noise, and some bias."""
     entropy: NotNegative = 0.0
     """Bonus per nat of entropy on the move's tokens, falling in a line to 0 at the end."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
@@ -157,11 +159,13 @@ class CourseConfig(_Section):
     """As in `warm_start`."""
     entropy: NotNegative = LearningConfig.model_fields["entropy"].default
     """As in `learning`."""
+    discount: Share = LearningConfig.model_fields["discount"].default
+    """As in `learning`."""
     rollout: RolloutConfig = RolloutConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
 
 
-OF_A_COURSE = {"warm_start": ("episodes", "thoughts"), "learning": ("entropy",)}
+OF_A_COURSE = {"warm_start": ("episodes", "thoughts"), "learning": ("entropy", "discount")}
 """Settings of a section that each course has for itself, besides the whole of `rollout` and
 `objective`."""
 

@@ -127,7 +127,7 @@ def learnable(
 
 def _advantage(course: Course, one: Credited) -> Any:
     returns = (
-        rewards_to_go(one.rewards)
+        rewards_to_go(one.rewards, course.config.learning.discount)
         if course.config.learning.credit == "turn"
         else whole_episode(one.rewards)
     )
