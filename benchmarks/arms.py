@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
-from sepo_trainer.config import ObjectiveConfig, RunConfig
+from sepo_trainer.config import CourseConfig, ObjectiveConfig, RunConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
     ObjectiveConfig.model_fields["penalty_credit"].annotation
@@ -28,15 +28,21 @@ to let it talk until it is cut off takes a hundred times as long as to let a tra
 
 def settings_of(config: RunConfig, arm: str) -> RunConfig:
     """Those of one arm."""
-    sections = {name: dict(values) for name, values in CHANGES.get(arm, {}).items()}
+    update: dict[str, Any] = {
+        section: getattr(config, section).model_copy(update=dict(values))
+        for section, values in CHANGES.get(arm, {}).items()
+    }
     if arm in CREDITS:
-        sections["objective"] = {"penalty_credit": arm}
-    return config.model_copy(
-        update={
-            name: getattr(config, name).model_copy(update=values)
-            for name, values in sections.items()
+
+        def charged(to: RunConfig | CourseConfig) -> ObjectiveConfig:
+            return to.objective.model_copy(update={"penalty_credit": arm})
+
+        update["objective"] = charged(config)
+        update["courses"] = {
+            game: course.model_copy(update={"objective": charged(course)})
+            for game, course in config.courses.items()
         }
-    )
+    return config.model_copy(update=update)
 
 
 def base(place: Study, config: RunConfig, seed: int) -> Job:

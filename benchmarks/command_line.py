@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.records import RESULTS, GameId, RecordError, Setting
 from sepo_envs.catalogue import domain
-from sepo_trainer.config import ConfigError, RunConfig
+from sepo_trainer.config import JOINT, ConfigError, RunConfig
 from sepo_trainer.resolve import resolve
 
 RUNS = Path("runs/benchmarks")
@@ -136,13 +136,22 @@ def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig
 def changed(config: RunConfig, *, keep: Sequence[str] = ()) -> dict[str, Setting]:
     """The settings that differ from the defaults, as ``a.b``, without seed and places.
 
+    A joint run has settings for each of its games, so it is held against its own defaults.
+
     >>> changed(RunConfig.model_validate({"seed": 3, "learning": {"iterations": 7}}))
     {'learning.iterations': 7}
+    >>> changed(resolve(None, ["--game.name", "joint", "--courses.kuhn_poker.weight", "2"]))
+    {'game.name': 'joint', 'courses.kuhn_poker.weight': 2.0}
     """
-    default, ours = _flat(RunConfig()), _flat(config)
+    joint = config.game.name == JOINT
+    default = _flat(resolve(None, ["--game.name", JOINT]) if joint else RunConfig())
+    default["game.name"] = RunConfig().game.name
+    ours = _flat(config)
     hidden = set(NOT_SETTINGS) - set(keep)
     return {
-        key: value for key, value in ours.items() if value != default[key] and key not in hidden
+        key: value
+        for key, value in ours.items()
+        if key not in default or (value != default[key] and key not in hidden)
     }
 
 
@@ -168,8 +177,8 @@ def command(module: str, config: RunConfig, *options: str) -> str:
     return shlex.join(words)
 
 
-def game_id(config: RunConfig) -> GameId:
-    found = domain(config.game.name)
+def game_id(game: str) -> GameId:
+    found = domain(game)
     return GameId(id=found.name, version=found.version)
 
 

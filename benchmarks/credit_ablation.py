@@ -54,10 +54,11 @@ from benchmarks.command_line import (
     parser,
     record_name,
 )
+from benchmarks.played import play_out
 from benchmarks.progress import watched
 from benchmarks.records import Measure, Record, difference, load, measure, save
 from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
-from benchmarks.training_runs import Job, lines, run_all, seeded, study
+from benchmarks.training_runs import Job, run_all, seeded, study
 from sepo_trainer.config import RunConfig
 
 BENCHMARK = "credit_ablation"
@@ -117,11 +118,17 @@ def main(arguments: Sequence[str]) -> None:
     seeds = tuple(range(told.first_seed, told.first_seed + told.seeds))
     given = Given(told.arms, seeds, told.jobs, told.shared_in_full)
     console = Console(highlight=False, soft_wrap=True)
-    record = measured(config, given, told.name, told.runs, told.results, console)
-    path = save(record, results=told.results)
+    for record in measured(config, given, told.name, told.runs, told.results, console):
+        store(record, told.results, console)
+    console.print("Now: python -m benchmarks.readme")
+
+
+def store(record: Record, results: Path, console: Console) -> None:
+    """Keep ``record`` with its picture, and say what it says."""
+    path = save(record, results=results)
     from benchmarks.plots import arms as picture  # matplotlib only now, as this process runs long
 
-    picture(record, [arm for arm in given.arms if arm != BASE], path.with_suffix(".svg"))
+    picture(record, tuple(record.curves), path.with_suffix(".svg"))
     for note in record.notes[2:]:
         console.print(note)
     name = headline(record)
@@ -130,7 +137,7 @@ def main(arguments: Sequence[str]) -> None:
         if final is not None and final.mean is not None and " - " not in arm:
             values = ", ".join(f"{value:.4f}" for value in final.values if value is not None)
             console.print(f"{arm:>18}  final {name} {final.mean:.4f} ({values})")
-    console.print(f"Written to {path}; now: python -m benchmarks.readme")
+    console.print(f"Written to {path}")
 
 
 def measured(
@@ -140,11 +147,11 @@ def measured(
     runs: Path,
     results: Path,
     console: Console,
-) -> Record:
-    """Run what is not done yet of the study, and sum it up.
+) -> list[Record]:
+    """Run what is not done yet of the study, and sum it up: a record for each of its games.
 
     Args:
-        name: of the record; without one, that of the game.
+        name: of the record; without one, that of the game. A joint run adds each game's.
         runs: where run folders are kept.
         results: where the record of the best J is.
 
@@ -179,19 +186,28 @@ def measured(
     if SHARED in trained and len(trained[SHARED]) < len(given.seeds):
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
-    return summarize(
-        trained,
-        {BASE: bases, WARM: warm},
-        best=best_objective(config, results),
-        config=config,
-        given=given,
-        name=name or config.game.name,
-        notes=notes,
-        spent=[*starts, *jobs],
-        reproduce=command(
-            f"benchmarks.{BENCHMARK}", config, *given.options, *(("--name", name) if name else ())
-        ),
-    )
+    play_out([*starts, *jobs], config)
+    called = name or config.game.name
+    return [
+        summarize(
+            trained,
+            {BASE: bases, WARM: warm},
+            game,
+            best=best_objective(config.alone(game), results),
+            config=config,
+            given=given,
+            name=called if len(config.games) == 1 else f"{called}-{game}",
+            notes=notes,
+            spent=[*starts, *jobs],
+            reproduce=command(
+                f"benchmarks.{BENCHMARK}",
+                config,
+                *given.options,
+                *(("--name", name) if name else ()),
+            ),
+        )
+        for game in config.games
+    ]
 
 
 def check_shared(shared: Mapping[int, Job], reward_only: Mapping[int, Job]) -> str:
@@ -220,6 +236,7 @@ def check_shared(shared: Mapping[int, Job], reward_only: Mapping[int, Job]) -> s
 def summarize(
     trained: Mapping[str, Mapping[int, Job]],
     starts: Mapping[str, Mapping[int, Job]],
+    game: str,
     *,
     best: float | None,
     config: RunConfig,
@@ -229,7 +246,7 @@ def summarize(
     spent: Sequence[Job],
     reproduce: str,
 ) -> Record:
-    """The record of finished runs.
+    """The record of finished runs in one of their games.
 
     Args:
         trained: by arm and seed.
@@ -244,11 +261,11 @@ def summarize(
         for arm, by_seed in {**starts, **trained}.items()
         if by_seed
     }
-    measures = {arm: outcomes.measures(of) for arm, of in folders.items()}
+    measures = {arm: outcomes.measures(of, game) for arm, of in folders.items()}
     for arm in trained:
-        measures[arm] |= _of_training(folders[arm])
+        measures[arm] |= _of_training(folders[arm], game)
         if best is not None and WARM in folders:
-            measures[arm] |= _of_the_way(folders[arm], folders[WARM], best)
+            measures[arm] |= _of_the_way(folders[arm], folders[WARM], game, best)
     for arm in [arm for arm in folders if arm != CREDITED]:
         measures[f"{CREDITED} - {arm}"] = {
             quantity: difference(measures[CREDITED][quantity], measures[arm][quantity])
@@ -278,7 +295,7 @@ def summarize(
             *notes,
             *inexact(uncovered),
         ),
-        game=game_id(config),
+        game=game_id(game),
         settings=changed(config),
         config_digest=config_digest(config),
         seeds=given.seeds,
@@ -291,7 +308,7 @@ def summarize(
             peak_memory_mib=None if None in peaks else max(peak or 0.0 for peak in peaks),
         ),
         curves={
-            arm: outcomes.learning_curve({seed: job.folder for seed, job in by_seed.items()})
+            arm: outcomes.learning_curve({seed: job.folder for seed, job in by_seed.items()}, game)
             for arm, by_seed in trained.items()
         },
     )
@@ -314,9 +331,9 @@ def best_objective(config: RunConfig, results: Path) -> float | None:
     return best
 
 
-def _of_training(folders: Sequence[Path]) -> dict[str, Measure]:
+def _of_training(folders: Sequence[Path], game: str) -> dict[str, Measure]:
     """How the trainings in ``folders`` ended."""
-    metrics = [lines(folder / "metrics.jsonl") for folder in folders]
+    metrics = [outcomes.metrics_of(folder, game) for folder in folders]
     fouls = [fmean(line["foul_rate"] for line in each[-LAST_FOULS:]) for each in metrics]
     found = {f"foul rate of the last {LAST_FOULS} iterations": measure(fouls, "fouls per decision")}
     if "exploitability" in metrics[0][0]:
@@ -325,11 +342,13 @@ def _of_training(folders: Sequence[Path]) -> dict[str, Measure]:
     return found
 
 
-def _of_the_way(folders: Sequence[Path], warm: Sequence[Path], best: float) -> dict[str, Measure]:
+def _of_the_way(
+    folders: Sequence[Path], warm: Sequence[Path], game: str, best: float
+) -> dict[str, Measure]:
     """How far each training in ``folders`` went from its warm start to J*, and back again."""
-    starts = [outcomes.quantities(folder)["objective"] for folder in warm]
-    ends = [outcomes.quantities(folder)["objective"] for folder in folders]
-    falls = [outcomes.collapse(folder) for folder in folders]
+    starts = [outcomes.quantities(folder, game)["objective"] for folder in warm]
+    ends = [outcomes.quantities(folder, game)["objective"] for folder in folders]
+    falls = [outcomes.collapse(folder, game) for folder in folders]
     ways = [(end - start) / (best - start) for start, end in zip(starts, ends, strict=True)]
     back = [fall.given_back(start, best) for start, fall in zip(starts, falls, strict=True)]
     points = outcomes.QUANTITIES["objective"]

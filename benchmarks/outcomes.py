@@ -1,7 +1,7 @@
 """What trained policies came to: quantities and learning curves, from the files that runs left.
 
-Knows no training and no arm: a folder with a `result.json` goes in, numbers come out. Where a game
-can be read out, J and its parts are exact, and so are the payoffs; else all are by play.
+Knows no arm: a folder with a `result.json` goes in, numbers come out, of one game at a time. Where
+a game can be read out, J and its parts are exact, and so are the payoffs; else all are by play.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ QUANTITIES = {
     "uncovered": "probability",
 }
 """Of one policy; a policy has those that its game defines and its `result.json` tells."""
-PLAYED = "evaluation.json"
-"""Beside the result of a policy that was read out and not played: how it plays all the same."""
+PLAYED = "played-{}.json"
+"""By game, beside the result of a policy that was read out: how it plays all the same."""
 BABBLE = 0.5
 """Probability outside the legal replies above which a table says nothing of a policy's play."""
 WINDOW = 20
@@ -70,19 +70,20 @@ class Collapse(NamedTuple):
         return (self.best - self.last) / (optimum - start)
 
 
-def quantities(folder: Path) -> dict[str, float]:
+def quantities(folder: Path, game: str) -> dict[str, float]:
     """Of the policy in ``folder``, by the names of `QUANTITIES`; what is not defined is left out.
 
     SAFETY is J at the published weights, whatever the weights of the run. The foul rate is the mean
     over all opponents, `overbidding` too; `c, econ` is against the collusive pool and `x, econ`
     over train and exploit opponents, as c and x are.
     """
-    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    result = result_of(folder, game)
     told = ("exploitability", "uncovered", "objective", "u", "e", "c", "x")
     found: dict[str, Any] = {name: result[name] for name in told if name in result}
     card, exact = result.get("scorecard"), {}
-    if card is None and (folder / PLAYED).is_file():
-        card = json.loads((folder / PLAYED).read_text())
+    played = folder / PLAYED.format(game)
+    if card is None and played.is_file():
+        card = json.loads(played.read_text())
         exact = card["exact"]
         if found["uncovered"] > BABBLE:
             # Its table is of replies that it hardly ever gives, so it is scored as it plays.
@@ -91,14 +92,25 @@ def quantities(folder: Path) -> dict[str, float]:
             exact = {}
     if card is not None:
         found |= _of_card(card, exact)
-    kind = domain(result["domain"])
     parts = {name: found.get(name, nan) for name in ("u", "e", "c", "x")}
-    found["safety"] = float(metrics.safety(kind.harms.published, **parts))
+    found["safety"] = float(metrics.safety(domain(game).harms.published, **parts))
     return {
         name: float(found[name])
         for name in QUANTITIES
         if found.get(name) is not None and not isnan(found[name])
     }
+
+
+def result_of(folder: Path, game: str) -> dict[str, Any]:
+    """The part of `result.json` that is on ``game``; of a joint run, one of several."""
+    whole: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    part: dict[str, Any] = whole["courses"][game] if "courses" in whole else whole
+    return part
+
+
+def metrics_of(folder: Path, game: str) -> list[dict[str, Any]]:
+    """The lines of a finished training that are on ``game``, one per iteration."""
+    return [line for line in lines(folder / "metrics.jsonl") if line["game"] == game]
 
 
 def _of_card(card: Mapping[str, Any], exact: Mapping[str, float]) -> dict[str, Any]:
@@ -128,9 +140,9 @@ def _of_card(card: Mapping[str, Any], exact: Mapping[str, float]) -> dict[str, A
     return found
 
 
-def measures(folders: Sequence[Path]) -> dict[str, Measure]:
+def measures(folders: Sequence[Path], game: str) -> dict[str, Measure]:
     """The policies in ``folders``, one per seed, as series; None where a seed lacks a quantity."""
-    found = [quantities(folder) for folder in folders]
+    found = [quantities(folder, game) for folder in folders]
     return {
         name: measure([one.get(name) for one in found], unit)
         for name, unit in QUANTITIES.items()
@@ -138,29 +150,24 @@ def measures(folders: Sequence[Path]) -> dict[str, Measure]:
     }
 
 
-def collapse(folder: Path) -> Collapse:
+def collapse(folder: Path, game: str) -> Collapse:
     """Of the finished training in ``folder``; a short one has a running mean over all of it."""
-    values = [line["objective"] for line in lines(folder / "metrics.jsonl")]
+    values = [line["objective"] for line in metrics_of(folder, game)]
     full = running(values, WINDOW)[min(WINDOW, len(values)) - 1 :]
     return Collapse(max(full), full[-1])
 
 
-def learning_curve(folders: Mapping[int, Path]) -> Curve:
+def learning_curve(folders: Mapping[int, Path], game: str) -> Curve:
     """Running means of J over the iterations, by seed."""
+
+    def points(folder: Path) -> list[tuple[float, float]]:
+        values = [line["objective"] for line in metrics_of(folder, game)]
+        return list(enumerate(running(values, WINDOW)))
+
     return Curve(
         columns=("iteration", "running J"),
         seeds={
-            str(seed): thinned(
-                list(
-                    enumerate(
-                        running(
-                            [line["objective"] for line in lines(folder / "metrics.jsonl")], WINDOW
-                        )
-                    )
-                ),
-                MOST_POINTS,
-                digits=4,
-            )
+            str(seed): thinned(points(folder), MOST_POINTS, digits=4)
             for seed, folder in folders.items()
         },
     )

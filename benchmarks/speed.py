@@ -304,7 +304,7 @@ def _record(
         name=subject.name,
         summary=summary,
         notes=notes,
-        game=game_id(config),
+        game=game_id(config.game.name),
         settings=changed(config),
         config_digest=config_digest(config),
         seeds=(config.seed,),

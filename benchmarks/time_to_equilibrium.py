@@ -149,7 +149,7 @@ def summarize(
         name=name,
         summary="Exact exploitability while the embedded model trains, and the time it takes.",
         notes=tuple(notes),
-        game=game_id(config),
+        game=game_id(config.game.name),
         settings=changed(config),
         config_digest=config_digest(config),
         seeds=seeds,

@@ -67,9 +67,9 @@ class Job:
 
     @property
     def iterations_done(self) -> int:
-        """By the lines that the run has written."""
+        """By the lines that the run has written, one per game."""
         path = self.folder / "metrics.jsonl"
-        return path.read_bytes().count(b"\n") if path.exists() else 0
+        return path.read_bytes().count(b"\n") // len(self.config.games) if path.exists() else 0
 
     @property
     def cost(self) -> Cost:

@@ -8,11 +8,25 @@ from typing import Any
 
 import pytest
 
-from benchmarks import training_runs
+from benchmarks import played, training_runs
 from benchmarks.certificate import certify
 from benchmarks.command_line import config_digest, game_id
 from benchmarks.records import Record, difference, measure
 from sepo_trainer.config import RunConfig
+from tests.benchmarks.fake_trainer import line
+
+
+def played_by_hand(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
+    """Stands in for a saved model's play: 1 point against `other`, exactly 2."""
+    pools = [line("train", None), line("heldout", None)]
+    each = [line("train", "fair"), line("heldout", "other")]
+    parts = {name: {"value": value} for name, value in (("u", -0.5), ("e", 0.25), ("safety", -2.0))}
+    return {
+        "domain": config.game.name,
+        "pools": pools,
+        "opponents": each,
+        "exact": {"other": 2.0},
+    } | parts
 
 
 @pytest.fixture
@@ -25,6 +39,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__main__.py").write_text(fake.read_text())
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(training_runs, "source_digest", lambda: "1" * 64)  # edited meanwhile or not
+    monkeypatch.setattr(played, "evaluated", played_by_hand)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -43,7 +58,7 @@ def make_record() -> Callable[..., Record]:
             "benchmark": "credit_ablation",
             "name": "default",
             "summary": "A record for tests.",
-            "game": game_id(config),
+            "game": game_id(config.game.name),
             "settings": {"learning.iterations": 7},
             "config_digest": config_digest(config),
             "seeds": (0, 1, 2),

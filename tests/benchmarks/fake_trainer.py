@@ -44,8 +44,9 @@ def main(command: str, flag: str, where: str, *rest: str) -> None:
         append(timings, {"iteration": -1, "warm_start": 10.0})
     for number in range(done, total):
         value = -start if read_out(config) else number / 10
-        now = worth(config, start * ratio**number, value) | {"foul_rate": 0.0}
-        append(metrics, {"iteration": number, **now})
+        for game in games(config):
+            now = of_game(game, start * ratio**number, value) | {"foul_rate": 0.0}
+            append(metrics, {"iteration": number, "game": game, **now})
         append(timings, {"iteration": number, "read": 0.25, "play": 0.25, "learn": 0.5})
         if Path("fail").exists() and number == 1:
             (folder / "checkpoints" / "000002").mkdir(parents=True)
@@ -63,13 +64,29 @@ def read_out(config: dict[str, Any]) -> bool:
     return bool(config["game"]["name"] == "kuhn_poker")
 
 
+def games(config: dict[str, Any]) -> list[str]:
+    weighed = [name for name, of in config.get("courses", {}).items() if of["weight"]]
+    return weighed or [config["game"]["name"]]
+
+
 def worth(config: dict[str, Any], exploitability: float, objective: float) -> dict[str, Any]:
-    """What a policy is worth, as `result.json` and `metrics.jsonl` have it."""
-    game = config["game"]["name"]
-    if read_out(config):
+    """What a policy is worth, as `result.json` has it."""
+    found = {game: of_game(game, exploitability, objective) for game in games(config)}
+    name = config["game"]["name"]
+    untrained = name == "kuhn_poker" and not (
+        config["warm_start"]["steps"] or "path" in config["model"]
+    )
+    if untrained:
+        found[name]["uncovered"] = 1.0
+    return {"domain": name} | found.get(name, {"courses": found})
+
+
+def of_game(game: str, exploitability: float, objective: float) -> dict[str, Any]:
+    """What a policy is worth in one game, as `metrics.jsonl` has it too."""
+    if game == "kuhn_poker":
         exact = {"exploitability": exploitability, "uncovered": 0.0}
-        return exact | {"domain": game, "objective": objective, "u": 0, "e": 0}
-    parts = {"domain": game, "objective": objective, "u": 0, "e": 0, "c": 0, "x": 0}
+        return exact | {"objective": objective, "u": 0, "e": 0}
+    parts = {"objective": objective, "u": 0, "e": 0, "c": 0, "x": 0}
     pools = [line("train", None), line("collusive", None), line("heldout", None, payoff=3.0)]
     each = [line("train", "fair"), line("collusive", "always-1"), line("heldout", "other")]
     return parts | {"scorecard": {"domain": game, "pools": pools, "opponents": each}}

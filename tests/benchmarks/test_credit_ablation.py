@@ -134,10 +134,9 @@ def test_a_collapse_by_hand(tmp_path):
     and a half between the warm start at -1 and J* = 1.5. The one spike to 3 is no best policy: in
     its running mean of 20 it adds (3 - 1) / 20."""
     values = [0.0] * 20 + [1.0] * 10 + [3.0] + [1.0] * 9 + [0.5] * 40
-    (tmp_path / "metrics.jsonl").write_text(
-        "".join(f'{{"iteration": {i}, "objective": {j}}}\n' for i, j in enumerate(values))
-    )
-    found = outcomes.collapse(tmp_path)
+    lines = [f'{{"iteration": {i}, "game": "any", "objective": {values[i]}}}\n' for i in range(80)]
+    (tmp_path / "metrics.jsonl").write_text("".join(lines))
+    found = outcomes.collapse(tmp_path, "any")
     assert found == pytest.approx((1.1, 0.5))
     assert found.given_back(start=-1.0, optimum=1.5) == pytest.approx(0.6 / 2.5)
 
@@ -174,3 +173,37 @@ def test_the_best_j_is_that_of_the_published_weights_and_the_default_rules():
     assert credit_ablation.best_objective(resolve(None, named), RESULTS) == pytest.approx(0.975)
     for other in (["--objective.collusion", "1"], ["--game.options.rounds", "2"]):
         assert credit_ablation.best_objective(resolve(None, named + other), RESULTS) is None
+
+
+def test_a_policy_that_is_read_out_plays_too_and_its_payoffs_are_the_exact_ones(fake_trainer):
+    """The fake's card: 1 point by play against the one held-out opponent, exactly 2."""
+    found = record("--seeds", "1").measures
+    assert found["credited"]["held-out payoff"].values == (2.0,)
+    assert found["credited"]["foul rate"].values == (0.125 / 2,)
+    assert found["credited"]["objective"].values == pytest.approx((-0.1,)), "exact, not -2 by play"
+
+
+def test_a_table_of_replies_that_are_hardly_ever_given_is_not_taken_for_the_policy(fake_trainer):
+    """Of the untrained model all but nothing is uncovered, so J is that of the card, by play."""
+    found = record("--seeds", "1").measures["base"]
+    assert "exploitability" not in found
+    assert found["objective"].values == (-2.0,)
+    assert (found["u"].values, found["e"].values) == ((-0.5,), (0.25,))
+    assert found["safety"].values == pytest.approx((1.5 * (-0.5 - 1.5 * 0.25),))
+    assert found["held-out payoff"].values == (1.0,), "the exact payoffs are of its table"
+
+
+def test_a_joint_study_has_a_record_for_each_of_its_games(fake_trainer):
+    """Both games of one policy, each with the metrics and the result of its own course."""
+    courses = [f"--courses.{game}.weight" for game in ("repeated_auction", "item_negotiation")]
+    dropped = [word for flag in (*courses, "--courses.kuhn_poker.weight") for word in (flag, "0")]
+    joint = ["--game.name", "joint", *dropped, "--arms", "credited,auxiliary", "--seeds", "1"]
+    split = record(*joint, name="joint-split_negotiation")
+    dilemma = record(*joint, name="joint-prisoners_dilemma")
+    assert (split.game.id, dilemma.game.id) == ("split_negotiation", "prisoners_dilemma")
+    assert split.settings["courses.item_negotiation.weight"] == 0
+    assert split.measures["credited"]["objective"].values == (0.5,)
+    assert len(split.curves["auxiliary"].seeds["0"]) == 3
+    (home,) = Path("runs/credit_ablation").iterdir()
+    configs = read_toml(home / "auxiliary-0.toml")
+    assert {course.objective.penalty_credit for course in configs.courses.values()} == {"auxiliary"}
