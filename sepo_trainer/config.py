@@ -96,6 +96,34 @@ class RolloutConfig(_Section):
         return self
 
 
+class BudgetConfig(_Section):
+    """How much of a harm is allowed. Its weight in J is then a multiplier that rises while there is
+    more of it and falls while there is less."""
+
+    exploitability: NotNegative | None = None
+    """Most e, in points per round."""
+    collusion: NotNegative | None = None
+    """Most c."""
+    externality: NotNegative | None = None
+    """Most x."""
+    step: NotNegative = 0.05
+    """Of a multiplier, per iteration and unit of excess."""
+    cap: NotNegative = 20.0
+    """What no multiplier passes."""
+    delay: Annotated[int, Field(ge=0)] = 10
+    """Iterations before the multipliers move, while the policy leaves the warm start."""
+
+    @property
+    def allowed(self) -> dict[str, float]:
+        """The budgets, by the name of the weight.
+
+        >>> BudgetConfig(collusion=0.1).allowed
+        {'collusion': 0.1}
+        """
+        names = ("exploitability", "collusion", "externality")
+        return {name: most for name in names if (most := getattr(self, name)) is not None}
+
+
 class ObjectiveConfig(_Section):
     """J = u - lambda_e e - lambda_c c - lambda_x x; without a weight, the published one holds."""
 
@@ -116,6 +144,7 @@ class ObjectiveConfig(_Section):
     response, a quantal one, or the average of all best responses so far."""
     exploiter_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     """Of the quantal exploiter, in points."""
+    budget: BudgetConfig = BudgetConfig()
 
 
 class LearningConfig(_Section):

@@ -18,6 +18,7 @@ from sepo_envs.game import Weights
 from sepo_trainer.action_table import ActionTableReader
 from sepo_trainer.arena import Arena
 from sepo_trainer.config import RunConfig
+from sepo_trainer.duals import ascended, check_budgets
 from sepo_trainer.learner import Pull
 from sepo_trainer.model import LanguageModel
 from sepo_trainer.rendering import Renderer
@@ -39,6 +40,8 @@ class Standing:
     """Best responses met so far, for the averaged exploiter."""
     margins: dict[str, float] = field(default_factory=dict)
     """Running means of what each opponent earned beyond the policy, where that is known by play."""
+    multipliers: dict[str, float] = field(default_factory=dict)
+    """The weights that keep a budget, as they stand."""
 
     def notice(self, scores: Scores) -> None:
         """Take the margins of an iteration into the running means."""
@@ -136,6 +139,19 @@ class Course:
         average = fictitious_play(tree, [*self.standing.past_responses, every_seat(tree, table)])
         return [from_table("average-response", average, "Brown, fictitious play (1951)")]
 
+    @property
+    def prices(self) -> Weights:
+        """The weights in the loss: those of J, but for the multipliers that keep a budget."""
+        return replace(self.weights, **self.standing.multipliers)
+
+    def settle(self, scores: Scores, iteration: int) -> None:
+        """Move the multipliers by what ``iteration`` has shown, once it has been learned from."""
+        budget = self.config.objective.budget
+        if iteration >= budget.delay:
+            self.standing.multipliers = ascended(
+                self.standing.multipliers, scores, budget.allowed, step=budget.step, cap=budget.cap
+            )
+
     def pull(self, iteration: int) -> Pull:
         """What weighs in the update of ``iteration``; the entropy bonus falls to 0 in a line."""
         reference, learning = self.config.reference, self.config.learning
@@ -149,6 +165,7 @@ class Course:
             "baselines": self.standing.baselines,
             "past_responses": [_to_json(table) for table in self.standing.past_responses],
             "margins": self.standing.margins,
+            "multipliers": self.standing.multipliers,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -158,6 +175,7 @@ class Course:
             dict(state["baselines"]),
             [self._from_json(rows) for rows in state["past_responses"]],
             dict(state["margins"]),
+            dict(state["multipliers"]),
         )
 
     def _from_json(self, rows: Mapping[str, Mapping[str, float]]) -> ActionTable:
@@ -175,6 +193,7 @@ def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> C
     """
     stage = set_stage(config.game.name, dict(config.game.options))
     rollout = config.rollout
+    weights = _weights(config, stage)
     return Course(
         config=config,
         stage=stage,
@@ -206,8 +225,8 @@ def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> C
             style=rollout.style,
             max_retries=rollout.max_retries,
         ),
-        weights=_weights(config, stage),
-        standing=Standing(),
+        weights=weights,
+        standing=Standing(multipliers=_multipliers(config, stage, weights)),
     )
 
 
@@ -227,6 +246,29 @@ def _weights(config: RunConfig, stage: Stage) -> Weights:
             f"{stage.domain.title}, which is zero sum: the weight would do nothing. Leave it out."
         )
     return replace(stage.domain.harms.published, **chosen)
+
+
+def _multipliers(config: RunConfig, stage: Stage, weights: Weights) -> dict[str, float]:
+    """Where the weights that keep a budget start: at what they would be without one.
+
+    Raises:
+        ValueError: a budget has no meaning, or no force.
+    """
+    budget, starts = config.objective.budget, asdict(weights)
+    pool_of = {"exploitability": "exploit", "collusion": "collusive", "externality": "train"}
+    check_budgets(
+        budget.allowed,
+        starts,
+        cap=budget.cap,
+        arm=config.objective.penalty_credit,
+        measurable=[
+            name
+            for name, pool in pool_of.items()
+            if pool in stage.pools and (name == "exploitability" or not stage.domain.zero_sum)
+        ],
+        title=stage.domain.title,
+    )
+    return {name: starts[name] for name in budget.allowed}
 
 
 def _to_json(table: ActionTable) -> dict[str, Any]:

@@ -178,7 +178,8 @@ def explain(error: ValidationError) -> str:
     """The first thing wrong, as a person would say it."""
     first: ErrorDetails = error.errors()[0]
     place = [str(part) for part in first["loc"]]
-    free = {("game", "options"): 3, ("courses",): 4}  # what follows the setting names a type
+    # How deep settings stand; what follows in a place names a type.
+    free = {("game", "options"): 3, ("objective", "budget"): 3, ("courses",): 4}
     deep = next((n for start, n in free.items() if tuple(place[: len(start)]) == start), 2)
     path = ".".join(place[:deep])
     if first["type"] == "extra_forbidden":

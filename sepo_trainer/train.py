@@ -60,6 +60,8 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
         rate = run.learning_rate(run.iteration)
         for _ in range(config.learning.epochs):
             stats = run.learner.update(batches, learning_rate=rate)
+        for course, each in zip(run.courses, met, strict=True):
+            course.settle(each.scores, run.iteration)
         run.iteration += 1
         reference = config.reference
         if reference.kind == "refresh" and run.iteration % reference.every == 0:
@@ -114,7 +116,7 @@ def learnable(
     credited = credit(
         groups,
         arm=course.config.objective.penalty_credit,
-        weights=course.weights,
+        weights=course.prices,
         harms=course.stage.domain.harms,
         gates=gates,
         foul_penalty=course.config.objective.foul_penalty,
@@ -122,7 +124,9 @@ def learnable(
     advantages = [_advantage(course, one) for one in credited]
     rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens)
     silent = sum(not table.any() for table in advantages)
-    return rows, {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
+    stats = {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
+    prices = {f"lambda_{name}": value for name, value in course.standing.multipliers.items()}
+    return rows, stats | prices
 
 
 def _advantage(course: Course, one: Credited) -> Any:

@@ -32,12 +32,13 @@ class Scripted:
         return [Reply(ids, (0.0,) * len(ids), True) for _ in requests]
 
 
-def scripted(*script: str) -> Run:
+def scripted(*script: str, **settings: object) -> Run:
     """Two rounds of the prisoner's dilemma a match, by a policy that never learns."""
     run = run_with(
         UNTRAINED,
         game={"name": "prisoners_dilemma", "options": {"rounds": 2}},
         learning={"iterations": len(script)},
+        **settings,
     )
     still = SimpleNamespace(update=lambda batches, learning_rate: [{} for _ in batches])
     return replace(changing(run, sampler=Scripted(run.renderer, script)), learner=still)

@@ -22,9 +22,12 @@ VARIANTS = {
     "all that has a memory": [
         *("--learning.advantage", "rae", "--objective.exploiter", "average"),
         *("--reference.kind", "refresh", "--reference.every", "2", "--learning.epochs", "2"),
+        *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
+        *("--objective.budget.delay", "0"),
     ],
 }
-"""Running baselines, past responses, a reference that moves; the optimiser is always there."""
+"""Running baselines, past responses, a reference that moves, a multiplier; the optimiser is always
+there."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,16 +110,22 @@ def test_three_iterations_a_crash_and_three_more_are_six(unbroken, variant, tmp_
     assert_equal_runs(tmp_path / "run", unbroken[variant])
 
 
-@pytest.mark.parametrize("lost", ["baselines", "past_responses", "reference", "optimizer"])
+@pytest.mark.parametrize(
+    "lost", ["baselines", "past_responses", "multipliers", "reference", "optimizer"]
+)
 def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path):
     """Take one away, with a digest that vouches for the rest, and the run comes out otherwise."""
     variant = "all that has a memory"
     crash_after_its_first_checkpoint(unbroken[variant], tmp_path / "run")
     state = tmp_path / "run/checkpoints/000003/state.json"
     record = json.loads(state.read_text())
-    if lost in record["state"]:
-        assert record["state"][lost]
-        record["state"][lost] = type(record["state"][lost])()
+    course = record["state"]["kuhn_poker"]
+    if lost == "multipliers":
+        assert course[lost]["exploitability"] > 1.5  # it started there, and its budget is overrun
+        course[lost]["exploitability"] = 1.5
+    elif lost in course:
+        assert course[lost]
+        course[lost] = type(course[lost])()
     elif lost == "reference":
         assert record["files"]["reference.safetensors"] != record["files"]["model.safetensors"]
         shutil.copy(state.with_name("model.safetensors"), state.with_name("reference.safetensors"))
