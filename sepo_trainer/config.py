@@ -145,6 +145,10 @@ class ObjectiveConfig(_Section):
     exploiter_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     """Of the quantal exploiter, in points."""
     budget: BudgetConfig = BudgetConfig()
+    risk: Literal["mean", "entropic", "variance", "worst_case"] = "mean"
+    """Over the opponents of the train pool: what is climbed in u's place."""
+    risk_aversion: NotNegative = 1.0
+    """Per point: tau of `entropic`, gamma of `variance`; at 0 both are the mean."""
 
 
 class LearningConfig(_Section):

@@ -5,10 +5,11 @@ A run of one game has one course; a joint run has several, which share the polic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from opponents.adaptive import every_seat, fictitious_play, quantal_response
@@ -22,12 +23,13 @@ from sepo_trainer.duals import ascended, check_budgets
 from sepo_trainer.learner import Pull
 from sepo_trainer.model import LanguageModel
 from sepo_trainer.rendering import Renderer
+from sepo_trainer.risk import emphasis, value
 from sepo_trainer.samplers.transformers import TransformersSampler
 from sepo_trainer.scores import Scores, score
 from sepo_trainer.stage import Stage, set_stage
 
-MARGIN_DECAY = 0.8
-"""Of the running mean that says whether an opponent exploits the policy."""
+DECAY = 0.8
+"""Of the running means that say how the policy stands to an opponent."""
 
 
 @dataclass(slots=True)
@@ -40,14 +42,16 @@ class Standing:
     """Best responses met so far, for the averaged exploiter."""
     margins: dict[str, float] = field(default_factory=dict)
     """Running means of what each opponent earned beyond the policy, where that is known by play."""
+    payoffs: dict[str, float] = field(default_factory=dict)
+    """Running means of what the policy earned against each opponent, likewise."""
     multipliers: dict[str, float] = field(default_factory=dict)
     """The weights that keep a budget, as they stand."""
 
     def notice(self, scores: Scores) -> None:
-        """Take the margins of an iteration into the running means."""
+        """Take the results of an iteration into the running means."""
         for name, found in scores.against.items():
-            before = self.margins.get(name, found.margin)
-            self.margins[name] = MARGIN_DECAY * before + (1 - MARGIN_DECAY) * found.margin
+            for means, seen in ((self.margins, found.margin), (self.payoffs, found.payoff)):
+                means[name] = DECAY * means.get(name, seen) + (1 - DECAY) * seen
 
 
 class Reading(NamedTuple):
@@ -58,6 +62,8 @@ class Reading(NamedTuple):
     gates: dict[str, float]
     """By opponent, 1 where it earns more than the policy in expectation, else 0. None of it comes
     from the episodes that it gates, which would bias the gradient."""
+    emphasis: dict[str, float]
+    """By opponent of the train pool, how many times its payoffs count, likewise."""
     table: ActionTable | None
     scores: Scores | None
     """Exact ones; None where only play can tell."""
@@ -96,10 +102,20 @@ class Course:
                 opponent.name: float(self.standing.margins.get(opponent.name, 1.0) > 0)
                 for opponent in opponents.get("exploit", ())
             }
-            return Reading(opponents, gates, None, None)
+            return Reading(
+                opponents, gates, self._emphasis(opponents, self.standing.payoffs), None, None
+            )
         scores = score(self.stage.tree, table, opponents, self.weights)
         gates = {name: float(result.margin > 0) for name, result in scores.against.items()}
-        return Reading(opponents, gates, table, scores)
+        payoffs = {name: result.payoff for name, result in scores.against.items()}
+        return Reading(opponents, gates, self._emphasis(opponents, payoffs), table, scores)
+
+    def _emphasis(
+        self, opponents: Mapping[str, Sequence[Opponent]], payoffs: Mapping[str, float]
+    ) -> dict[str, float]:
+        objective = self.config.objective
+        names = [opponent.name for opponent in opponents.get("train", ())]
+        return emphasis(names, payoffs, objective.risk, objective.risk_aversion)
 
     def opponents(self, table: ActionTable | None) -> dict[str, tuple[Opponent, ...]]:
         """The pools that are trained on, the adaptive exploiter worked out against ``table``."""
@@ -144,6 +160,16 @@ class Course:
         """The weights in the loss: those of J, but for the multipliers that keep a budget."""
         return replace(self.weights, **self.standing.multipliers)
 
+    def climbed(self, known: Reading, scores: Scores) -> dict[str, float]:
+        """What is climbed in the place of parts of J: multipliers for weights, and u at risk."""
+        found = {f"lambda_{name}": price for name, price in self.standing.multipliers.items()}
+        objective = self.config.objective
+        if objective.risk != "mean":
+            met = scores.against
+            payoffs = np.array([met[each.name].payoff for each in known.opponents["train"]])
+            found["u_at_risk"] = value(payoffs, objective.risk, objective.risk_aversion)
+        return found
+
     def settle(self, scores: Scores, iteration: int) -> None:
         """Move the multipliers by what ``iteration`` has shown, once it has been learned from."""
         budget = self.config.objective.budget
@@ -165,6 +191,7 @@ class Course:
             "baselines": self.standing.baselines,
             "past_responses": [_to_json(table) for table in self.standing.past_responses],
             "margins": self.standing.margins,
+            "payoffs": self.standing.payoffs,
             "multipliers": self.standing.multipliers,
         }
 
@@ -175,6 +202,7 @@ class Course:
             dict(state["baselines"]),
             [self._from_json(rows) for rows in state["past_responses"]],
             dict(state["margins"]),
+            dict(state["payoffs"]),
             dict(state["multipliers"]),
         )
 
@@ -192,6 +220,7 @@ def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> C
         ValueError: there is no such game, or it lacks what is asked of it.
     """
     stage = set_stage(config.game.name, dict(config.game.options))
+    _check_risk(config)
     rollout = config.rollout
     weights = _weights(config, stage)
     return Course(
@@ -246,6 +275,20 @@ def _weights(config: RunConfig, stage: Stage) -> Weights:
             f"{stage.domain.title}, which is zero sum: the weight would do nothing. Leave it out."
         )
     return replace(stage.domain.harms.published, **chosen)
+
+
+def _check_risk(config: RunConfig) -> None:
+    """Refuse a risk over opponents that would do nothing.
+
+    Raises:
+        ValueError: it is such a one.
+    """
+    if config.objective.risk != "mean" and config.learning.advantage == "std":
+        raise ValueError(
+            f"objective.risk is {config.objective.risk!r}, but learning.advantage = 'std' divides "
+            "every group by its own spread, and with it the opponents' weights away. "
+            "Use 'centered', or the risk 'mean'."
+        )
 
 
 def _multipliers(config: RunConfig, stage: Stage, weights: Weights) -> dict[str, float]:

@@ -40,6 +40,7 @@ def credit(
     weights: Weights,
     harms: Harms,
     gates: Mapping[str, float],
+    emphasis: Mapping[str, float],
     foul_penalty: float,
 ) -> list[Credited]:
     """The groups that are learned from under ``arm``, with their rewards ``(replicates, rounds)``.
@@ -50,6 +51,8 @@ def credit(
         gates: by exploit-pool opponent, 1 where it earns more than the policy in expectation over
             all deals and seats, else 0; known before these groups were played, so that the positive
             part in e has an unbiased gradient.
+        emphasis: by train-pool opponent, how many times its payoffs count (`sepo_trainer.risk`);
+            known beforehand too. Who is not named counts once.
         foul_penalty: points off the offender's reward per forfeited move, in every pool.
     """
     sizes = {
@@ -92,7 +95,7 @@ def credit(
         for rollout in group.rollouts:
             row = -fouls(rollout)
             if group.key.pool == "train":
-                row += payoff(rollout)
+                row += emphasis.get(group.key.opponent, 1.0) * payoff(rollout)
             if arm == "credited":
                 row -= harm(rollout)
             rows.append(row)

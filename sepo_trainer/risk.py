@@ -24,6 +24,7 @@ Statistical decision functions (1950), for the worst case.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -89,3 +90,27 @@ def value(payoffs: Floats, risk: Risk, aversion: float = 0.0) -> float:
             return float(payoffs.mean() - aversion * payoffs.var())
         case "worst_case":
             return float(payoffs.min())
+
+
+def emphasis(
+    names: Sequence[str], payoffs: Mapping[str, float], risk: Risk, aversion: float = 0.0
+) -> dict[str, float]:
+    """How many times each opponent's payoffs count, where 1 is the plain mean.
+
+    Args:
+        names: of the train pool, who all weigh alike in u.
+        payoffs: what is known of the policy's payoffs against them; who is not known yet is taken
+            to pay what the others do on average.
+
+    >>> emphasis(["a", "b"], {"a": 1.0, "b": 3.0}, "variance", 0.25)
+    {'a': 1.5, 'b': 0.5}
+    >>> emphasis(["a", "b", "new"], {"a": 1.0, "b": 3.0}, "worst_case")
+    {'a': 3.0, 'b': 0.0, 'new': 0.0}
+    >>> emphasis(["a", "b"], {}, "worst_case")
+    {'a': 1.0, 'b': 1.0}
+    """
+    known = [payoffs[name] for name in names if name in payoffs]
+    usual = float(np.mean(known)) if known else 0.0
+    found = np.array([payoffs.get(name, usual) for name in names])
+    counts = len(names) * opponent_weights(found, risk, aversion)
+    return dict(zip(names, counts.tolist(), strict=True))

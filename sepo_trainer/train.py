@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
 
         began = perf_counter()
         lessons = [
-            learnable(course, each.groups, each.known.gates)
+            learnable(course, each.groups, each.known.gates, each.known.emphasis)
             for course, each in zip(run.courses, met, strict=True)
         ]
         batches = [
@@ -77,7 +78,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
                     each.known.table,
                     each.scores,
                     each.groups,
-                    of_update | of_groups | {"learning_rate": rate},
+                    of_update | of_groups | each.climbed | {"learning_rate": rate},
                     each.seconds | {"learn": learned},
                 )
                 for course, each, of_update, (_, of_groups) in zip(
@@ -93,6 +94,8 @@ class _Met(NamedTuple):
     known: Reading
     groups: Sequence[Group]
     scores: Scores
+    climbed: dict[str, float]
+    """What the run climbs in the place of parts of J."""
     seconds: dict[str, float]
 
 
@@ -106,27 +109,34 @@ def _meet(course: Course, iteration: int) -> _Met:
     scores = known.scores or sampled(groups, course.stage.domain.harms, course.weights)
     course.standing.notice(scores)
     clock.append(perf_counter())
-    return _Met(known, groups, scores, dict(zip(("read", "play"), np.diff(clock), strict=True)))
+    seconds = dict(zip(("read", "play"), np.diff(clock).tolist(), strict=True))
+    return _Met(known, groups, scores, course.climbed(known, scores), seconds)
 
 
 def learnable(
-    course: Course, groups: Sequence[Group], gates: Mapping[str, float]
+    course: Course,
+    groups: Sequence[Group],
+    gates: Mapping[str, float],
+    emphasis: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[list[Row], dict[str, float]]:
-    """What was played as rows to learn from, and how much signal the groups carry."""
+    """What was played as rows to learn from, and how much signal the groups carry.
+
+    Args:
+        gates, emphasis: as `credit` takes them.
+    """
     credited = credit(
         groups,
         arm=course.config.objective.penalty_credit,
         weights=course.prices,
         harms=course.stage.domain.harms,
         gates=gates,
+        emphasis=emphasis,
         foul_penalty=course.config.objective.foul_penalty,
     )
     advantages = [_advantage(course, one) for one in credited]
     rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens)
     silent = sum(not table.any() for table in advantages)
-    stats = {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
-    prices = {f"lambda_{name}": value for name, value in course.standing.multipliers.items()}
-    return rows, stats | prices
+    return rows, {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
 
 
 def _advantage(course: Course, one: Credited) -> Any:

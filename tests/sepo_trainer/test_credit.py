@@ -40,6 +40,7 @@ def credited(pool: str, words: str, *, rounds: int, gate: float = 1.0, arm="cred
         weights=HARMS.published,
         harms=HARMS,
         gates={"o": gate},
+        emphasis={},
         foul_penalty=0.5,
     )
     return first.rewards[0].tolist()

@@ -109,6 +109,7 @@ def rewards(run, groups, **settings):
         weights=run.course.weights,
         harms=run.course.stage.domain.harms,
         gates={"always-bet": 1.0},
+        emphasis={},
         foul_penalty=settings["foul_penalty"],
     )
     return [one.rewards for one in found]

@@ -49,9 +49,9 @@ def gates_of(run: Run, monkeypatch) -> tuple[list[dict[str, float]], list[Step]]
     used: list[dict[str, float]] = []
     learnable = training.learnable
 
-    def noting(course, groups, gates):
+    def noting(course, groups, gates, emphasis):
         used.append(dict(gates))
-        return learnable(course, groups, gates)
+        return learnable(course, groups, gates, emphasis)
 
     monkeypatch.setattr(training, "learnable", noting)
     steps: list[Step] = []

@@ -136,6 +136,7 @@ def test_more_turns_change_no_episodes_reward():
             weights=run.course.weights,
             harms=run.course.stage.domain.harms,
             gates=gates(scores),
+            emphasis={},
             foul_penalty=0.5,
         )
         return np.concatenate([one.rewards for one in found])
