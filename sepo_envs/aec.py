@@ -28,13 +28,13 @@ from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
+from sepo_envs.atlas import Atlas, Journey, atlas
 from sepo_envs.catalogue import CATALOGUE, Domain, domain
 from sepo_envs.draws import DEAL, Source, next_source
 from sepo_envs.episode import Episode, out_of_cycles, restore
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
 from sepo_envs.games.options import check_whole
 from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
-from sepo_envs.moments import Moment, first_moment, moment_of
 from sepo_envs.options import refuse_unknown
 
 Frame: TypeAlias = str | NDArray[np.uint8]
@@ -93,6 +93,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         refuse_unknown(self.domain, options, GameEnv)
         self.game: Game = self.domain.make(**options)
         self.words = self.domain.words(self.game)
+        self.atlas = atlas(self.game)
         self.hook = hook or HarmsHook(self.domain.harms, profile)
         self.max_cycles = max_cycles
         self.render_mode = checked_render_mode(render_mode)
@@ -112,7 +113,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         features = len(self.game.feature_names) * self.game.seats
         self.state_space = Box(0, 1, (features,), np.float32)
         self.source: Source | None = None
-        self._moment: Moment | None = None
+        self._journey: Journey | None = None
         self.over = False
         self._calls = 0
         self.agents: list[str] = []
@@ -131,14 +132,14 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: there was none.
         """
-        return self.moment.episode
+        return self.journey.episode
 
     @property
-    def moment(self) -> Moment:
-        """Where `episode` stands, with what is known about it already."""
-        if self._moment is None:
+    def journey(self) -> Journey:
+        """`episode`, with all that is known about where it stands."""
+        if self._journey is None:
             raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
-        return self._moment
+        return self._journey
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Deal a new episode, or go on from ``options["episode"]``, a record of `Episode.save`.
@@ -148,19 +149,21 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             ValueError: the seed is negative; or the record is of another game, was tampered with,
                 or is already over.
         """
-        start = opening(self.game, options)
+        journey = opening(self.atlas, options)
         self._calls += 1
         self.source = next_source(self.source, seed)
-        chance = [entry.actor for entry in start.episode.entries].count(CHANCE)
+        chance = [actor for actor, _ in journey.entries].count(CHANCE)
         self._deals = self.source.draws(DEAL, chance)
-        self._moment = start.deal(self._deals)
+        journey.deal(self._deals)
+        self._journey = journey
         self.agents = self.possible_agents[:]
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = self.rewards.copy()
+        self._nothing = dict.fromkeys(self.agents, 0.0)
+        self.rewards, self._cumulative_rewards = self._nothing.copy(), self._nothing.copy()
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = self.terminations.copy()
+        self.over = False
         self._infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
-        self._next_turn(self._moment.actor)
+        self._next_turn(journey.place.actor)
 
     def step(self, action: Any) -> None:
         """Let the agent whose turn it is act, or, after the end, leave the table with None.
@@ -177,7 +180,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self._calls += 1
             self._was_dead_step(action)
             return
-        legal = self.moment.legal
+        legal = self.journey.place.legal
         move, foul = read_action(action, self.game.moves, legal), ""
         if move is FORFEIT:
             indices = [self.game.moves.index(allowed) for allowed in legal]
@@ -190,7 +193,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: nothing was dealt, or nobody stepped since the last agent.
         """
-        _, calls = self.moment, -1  # the first of which raises before the first reset
+        _, calls = self.journey, -1  # the first of which raises before the first reset
         for _ in range(max_iter):
             if not self.agents:
                 return
@@ -223,9 +226,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         """The info of ``agent``, worked out when it is asked for."""
         info = self._infos[agent]
         if self.over and "returns" not in info:
-            told = self.moment.recall(totals, totals, self.episode, self.possible_agents)
+            journey = self.journey
+            told = journey.recall(totals, totals, journey, self.possible_agents)
             info |= {name: numbers.copy() for name, numbers in told.items()}
-            if self.moment.actor is None:
+            if journey.place.actor is None:
                 info["penalties"] = self._penalties(self.possible_agents.index(agent))
         return info
 
@@ -235,25 +239,26 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             ValueError: the move is illegal here.
         """
-        agent, before = self.agent_selection, self.moment
-        self._moment = after = before.after(move).deal(self._deals)
+        agent, journey = self.agent_selection, self.journey
+        finished = journey.go(move)
+        if journey.place.actor == CHANCE:
+            finished += journey.deal(self._deals)
         self._calls += 1
         self._infos[agent] = {"foul": foul} if move is FORFEIT else {}
-        self._cumulative_rewards[agent] = 0.0
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        if after.rounds is not before.rounds:
-            for points in after.rounds[len(before.rounds) :]:
-                for agent, reward in zip(self.agents, points, strict=True):
-                    self.rewards[agent] += reward
-                    self._cumulative_rewards[agent] += reward
-        self._next_turn(after.actor)
+        self.rewards, unread = self._nothing.copy(), self._cumulative_rewards
+        unread[agent] = 0.0
+        for points in finished:
+            for agent, reward in zip(self.agents, points, strict=True):
+                self.rewards[agent] += reward
+                unread[agent] += reward
+        self._next_turn(journey.place.actor)
 
     def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        moment = self.moment
-        legal = moment.legal if moment.actor == seat else ()
-        sight = moment.recall(seat, seen, self.game, moment.features[seat], legal)
+        journey, place = self.journey, self.journey.place
+        legal = place.legal if place.actor == seat else ()
+        sight = journey.recall(seat, seen, self.game, journey.features[seat], legal)
         return {
             "observation": sight["observation"].copy(),
             "action_mask": sight["action_mask"].copy(),
@@ -261,7 +266,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
 
     def state(self) -> NDArray[np.float32]:
         """Every seat's features one after the other, for a critic that sees all cards."""
-        return np.array(self.moment.features, np.float32).ravel()
+        return np.array(self.journey.features, np.float32).ravel()
 
     def render(self) -> Frame | None:
         return rendered(self, self.render_mode)
@@ -270,13 +275,12 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         """Nothing to release."""
 
     def _next_turn(self, actor: int | None) -> None:
-        terminated = actor is None
-        truncated = self.max_cycles is not None and self._out_of_cycles()
-        self.over = terminated or truncated
-        if self.over:
-            self.terminations = dict.fromkeys(self.agents, terminated)
-            self.truncations = dict.fromkeys(self.agents, truncated)
-        self.agent_selection = self.agents[0 if actor is None or truncated else actor]
+        if actor is None or (self.max_cycles and out_of_cycles(self.episode, self.max_cycles)):
+            self.over = True
+            self.terminations = dict.fromkeys(self.agents, actor is None)
+            self.truncations = dict.fromkeys(self.agents, actor is not None)
+            actor = 0
+        self.agent_selection = self.agents[actor]
         if self.render_mode == "human":
             self.render()
 
@@ -284,14 +288,11 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         hook, ours = self.hook, CATALOGUE.get(self.domain.name) is self.domain
         if not (ours and isinstance(hook, HarmsHook) and hook.harms is self.domain.harms):
             return hook(self.episode, seat)  # it may answer otherwise the next time
-        found = self.moment.recall((hook.profile, seat), hook, self.episode, seat)
+        found = self.journey.recall((hook.profile, seat), hook, self.journey, seat)
         return {name: harm.copy() for name, harm in found.items()}
 
-    def _out_of_cycles(self) -> bool:
-        return self.moment.actor is not None and out_of_cycles(self.episode, self.max_cycles)
 
-
-def opening(game: Game, options: Any) -> Moment:
+def opening(atlas: Atlas, options: Any) -> Journey:
     """Where a reset with ``options`` starts: at the beginning, or where a record ends.
 
     Raises:
@@ -304,14 +305,14 @@ def opening(game: Game, options: Any) -> Moment:
         )
     record = (options or {}).get("episode")
     if record is None:
-        return first_moment(game)
-    start = restore(game, record)
+        return atlas.start()
+    start = restore(atlas.game, record)
     if start.actor is None:
         raise ValueError(
             "the record is of a finished episode, so there is nothing left to play. "
             "Read it with sepo_envs.restore(game, record) instead."
         )
-    return moment_of(start)
+    return atlas.find(start)
 
 
 def observation_space(game: Game) -> Dict:
@@ -361,7 +362,7 @@ def not_legal(action: Any) -> str:
     return f"action {reprlib.repr(action)} is not legal here"
 
 
-def totals(episode: Episode, agents: Sequence[str]) -> dict[str, dict[str, float]]:
+def totals(episode: Episode | Journey, agents: Sequence[str]) -> dict[str, dict[str, float]]:
     """Each agent's points and fouls so far."""
     return {
         "returns": dict(zip(agents, episode.returns, strict=True)),

@@ -1,89 +1,108 @@
-"""Moments of episodes, with what the environments ask about each worked out once.
+"""The places that episodes come to, shared by all tables, and journeys through them. Knows no API.
 
-A moment is an `Episode` that remembers: where each move led, what a seat saw, what had been paid.
-All tables of one game share the moments that any of them has come to, so a game that is small, or
-the opening of one that is large, costs its rules only once. Pickled, a moment is its episode.
+What can happen at a place, and what is said there, is worked out once: a game that is small, or the
+opening of one that is large, costs its rules and words only once. A `Journey` is an `Episode` being
+played: the place where it stands, and the moves that led there.
+
+Each list of moves leads to a place of its own, which is always right. A `MarkovGame` in
+`MarkovWords` needs far fewer: there, journeys meet where all that still matters is the same.
 
 >>> from sepo_envs.episode import begin
 >>> from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker
->>> king = moment_of(begin(KuhnPoker())).after(Card.KING)
->>> king is moment_of(begin(KuhnPoker()).play(Card.KING))
-True
+>>> from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
+>>> game = KuhnPoker(hands=2)
+>>> folded, called = (atlas(game, KuhnPokerWords(game)).start() for _ in range(2))
+>>> for journey, answer in [(folded, "pass"), (called, "bet")]:
+...     for move in (Card.KING, Card.JACK, "bet", answer, Card.QUEEN, Card.KING):
+...         _ = journey.go(move)
+>>> folded.place is called.place, folded.returns, called.returns
+(True, (1.0, -1.0), (2.0, -2.0))
 """
 
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from random import Random
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from sepo_envs.episode import Entry, Episode, advance
-from sepo_envs.game import CHANCE, Forfeit, Game, Move, State
+from sepo_envs.episode import Entry, Episode, advance, fouls, totalled
+from sepo_envs.game import (
+    CHANCE,
+    Forfeit,
+    Game,
+    MarkovGame,
+    MarkovWords,
+    Move,
+    State,
+    Words,
+)
+from sepo_envs.protocol import Question, Style, asked
 
 T = TypeVar("T")
+Points = tuple[tuple[float, ...], ...]
+"""Of rounds, oldest first, with a number for each seat."""
 MOST: Final = 20_000
-"""Moments of one game that are remembered, some 20 to 110 MB; later ones are forgotten at once."""
+"""Ways of one atlas that are remembered, some 20 to 110 MB; later ones are forgotten at once."""
 
 
-class Moment:
-    """Where an episode stands: its state, and the moment before with the move that led here.
+class Way(NamedTuple):
+    """What a move at a place comes to."""
 
-    Made by `moment_of` and `after` alone.
+    to: Place
+    points: Points
+    """Of the rounds that it finishes."""
+    past: tuple[Any, ...]
+    """What it adds to the past."""
+
+
+class Ways(dict[Move | Forfeit, Way]):
+    """Where each move at a place leads, explored when it is first asked for.
+
+    Raises:
+        ValueError: the episode is over, or the move is illegal there.
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+
+    def __missing__(self, move: Move | Forfeit) -> Way:
+        way, keep = self.place.atlas.explore(self.place, move)
+        if keep:
+            self[move] = way
+        return way
+
+
+class Place:
+    """Where an episode can stand, and what can happen there. Made by its atlas alone.
+
+    Args:
+        state: of the first journey that came here. Others may have another past.
+        settled: how many rounds of that state are finished.
     """
 
     def __init__(
         self,
-        game: Game,
+        atlas: Atlas,
         state: State,
-        remembered: list[int],
-        pending: tuple[Move | Forfeit, ...] = (),
-        before: Moment | None = None,
-        move: Move | Forfeit | None = None,
+        pending: tuple[Move | Forfeit, ...],
+        actors: tuple[int, ...],
+        settled: int,
     ) -> None:
-        self.game, self.state, self.pending = game, state, pending
-        self._before, self._move = before, move
-        if before is not None and pending:
-            actors, rounds = before._actors, before.rounds
-        else:
-            actors, rounds = game.actors(state), game.payoffs(state)
-            if before is not None and len(rounds) == len(before.rounds):
-                rounds = before.rounds
+        self.atlas, self.state, self.pending = atlas, state, pending
+        self.actors, self.settled = actors, settled
         self.actor = actors[len(pending)] if actors else None
-        self.rounds: tuple[tuple[float, ...], ...] = rounds
-        """Points of each finished round; the same object as before where none has settled since."""
-        self._actors: tuple[int, ...] = actors
-        self._remembered = remembered
-        """How many moments of the game are remembered, in a list that they share."""
-        self._after: dict[Move | Forfeit, Moment] = {}
+        self.ways = Ways(self)
+        outcomes = atlas.game.chance_outcomes(state) if self.actor == CHANCE else ()
+        self.outcomes = [outcome for outcome, _ in outcomes]
+        self.cumulative = list(accumulate(weight for _, weight in outcomes))
+        """Of the probabilities of the `outcomes`; there are some at chance nodes alone."""
+        self.question: Question | None = None
+        """What the actor is asked, once `Atlas.ask` has been."""
         self._recalled: dict[Any, Any] = {}
-
-    def after(self, move: Move | Forfeit) -> Moment:
-        """The moment after `actor` did ``move``.
-
-        Raises:
-            ValueError: the episode is over, or the move is illegal here.
-        """
-        known = self._after.get(move)
-        if known is not None:
-            return known
-        state, pending = advance(self.game, self.state, self._actors, self.pending, move)
-        moment = Moment(self.game, state, self._remembered, pending, self, move)
-        if self._remembered[0] < MOST:
-            self._remembered[0] += 1
-            self._after[move] = moment
-        return moment
-
-    def deal(self, rng: Random) -> Moment:
-        """`Episode.deal`, by the same draws."""
-        moment = self
-        while moment.actor == CHANCE:
-            outcomes, cumulative = moment._chance  # and what `Random.choices` does with them:
-            place = bisect(cumulative, rng.random() * cumulative[-1], 0, len(outcomes) - 1)
-            moment = moment.after(outcomes[place])
-        return moment
 
     def recall(self, key: Hashable, work: Callable[..., T], *asked: Any) -> T:
         """What ``work(*asked)`` answers here, done once for each ``key``. Treat it as shared."""
@@ -93,54 +112,216 @@ class Moment:
         return found
 
     @cached_property
+    def legal(self) -> tuple[Move, ...]:
+        """What the seat that is to move may do; nothing at the end."""
+        if self.actor is None:
+            return ()
+        return self.atlas.game.legal_moves(self.state, self.actor)
+
+
+class Journey:
+    """An episode being played: the place where it stands, and what has happened on the way there.
+
+    Pickled, it is its episode.
+    """
+
+    __slots__ = ("entries", "past", "place", "rounds")
+
+    def __init__(self, place: Place, rounds: Points, past: tuple[Any, ...]) -> None:
+        self.place = place
+        self.entries: list[tuple[Any, Move | Forfeit]] = []
+        """Who acted, CHANCE or a seat, and what it did; oldest first."""
+        self.rounds = list(rounds)
+        """Points of each finished round."""
+        self.past = list(past)
+        """What a shared place leaves out of the state (`MarkovGame.past`)."""
+
+    def go(self, move: Move | Forfeit) -> Points:
+        """Let the actor do ``move``, and answer what the rounds paid that finish with it.
+
+        Raises:
+            ValueError: the episode is over, or the move is illegal here.
+        """
+        place = self.place
+        self.place, points, past = place.ways[move]
+        self.entries.append((place.actor, move))
+        if points or past:
+            self.rounds += points
+            self.past += past
+        return points
+
+    def deal(self, rng: Random) -> Points:
+        """`Episode.deal`, by the same draws; what the rounds paid that finish with it."""
+        finished: Points = ()
+        while (place := self.place).actor == CHANCE:
+            cumulative = place.cumulative  # with which `Random.choices` does this:
+            drawn = bisect(cumulative, rng.random() * cumulative[-1], 0, len(cumulative) - 1)
+            finished += self.go(place.outcomes[drawn])
+        return finished
+
+    def recall(self, key: Hashable, work: Callable[..., T], *asked: Any) -> T:
+        """What ``work(*asked)`` answers after this very history. Treat it as shared."""
+        return work(*asked) if self.place.atlas.markov else self.place.recall(key, work, *asked)
+
+    @property
+    def game(self) -> Game:
+        return self.place.atlas.game
+
+    @property
+    def state(self) -> State:
+        markov = self.place.atlas.markov
+        if markov is None:
+            return self.place.state
+        return markov.rules.rejoin(tuple(self.past), markov.rules.present(self.place.state))
+
+    @property
+    def features(self) -> tuple[tuple[float, ...], ...]:
+        """`Game.features` of every seat."""
+        return self.recall("features", self._features)
+
+    @property
+    def returns(self) -> tuple[float, ...]:
+        """`Episode.returns`."""
+        return totalled(self.rounds, self.game.seats)
+
+    @property
+    def fouls(self) -> tuple[int, ...]:
+        """`Episode.fouls`."""
+        return fouls(self.entries, self.game.seats)
+
+    @property
     def episode(self) -> Episode:
-        """Everything that has happened up to here."""
-        entries, place = [], self
-        while (before := place._before) is not None:
-            entries.append(Entry(cast(int, before.actor), place._move))
-            place = before
-        return Episode(self.game, self.state, tuple(reversed(entries)), self.pending)
+        """Everything that has happened so far."""
+        entries = tuple([Entry(actor, move) for actor, move in self.entries])
+        return Episode(self.game, self.state, entries, self.place.pending)
 
     def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
         """`Episode.decisions`."""
         return self.episode.decisions(seat)
 
-    @cached_property
-    def legal(self) -> tuple[Move, ...]:
-        """What the seat that is to move may do; nothing at the end."""
-        if self.actor is None:
-            return ()
-        return self.game.legal_moves(self.state, self.actor)
-
-    @cached_property
-    def features(self) -> tuple[tuple[float, ...], ...]:
-        """`Game.features` of every seat."""
-        game = self.game
-        return tuple(game.features(self.state, seat) for seat in range(game.seats))
-
-    @cached_property
-    def _chance(self) -> tuple[Sequence[Move], Sequence[float]]:
-        outcomes, weights = zip(*self.game.chance_outcomes(self.state), strict=True)
-        return outcomes, list(accumulate(weights))
+    def _features(self) -> tuple[tuple[float, ...], ...]:
+        game, state = self.game, self.state
+        return tuple(game.features(state, seat) for seat in range(game.seats))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return moment_of, (self.episode,)
+        return Atlas.find, (self.place.atlas, self.episode)
+
+
+class Markov(NamedTuple):
+    """Rules and words that both say what still matters."""
+
+    rules: MarkovGame
+    words: MarkovWords
+
+    def matters(self, state: State) -> Hashable:
+        return self.rules.present(state), self.words.memory(state)
+
+
+class Atlas:
+    """The places of one game as it is told in some words and style. Ask `atlas` for it.
+
+    In the style ``fresh`` a prompt tells the whole history, so that no two of them share a place.
+    """
+
+    def __init__(self, game: Game, words: Words | None, style: Style) -> None:
+        self.game, self.words, self.style = game, words, style
+        self.markov = markov(game, words) if style == "conversation" else None
+        """None where each list of moves has a place of its own."""
+        self._known: dict[Hashable, Place] = {}
+        self._remembered = 0
+        state = game.start()
+        self._rounds = game.payoffs(state)
+        self._past = () if self.markov is None else self.markov.rules.past(state)
+        self._start = self._place(state, (), game.actors(state), len(self._rounds))
+
+    def start(self) -> Journey:
+        """A journey on which nothing has happened yet."""
+        return Journey(self._start, self._rounds, self._past)
+
+    def find(self, episode: Episode) -> Journey:
+        """The journey that ``episode`` is."""
+        journey = self.start()
+        for _, move in episode.entries:
+            journey.go(move)
+        return journey
+
+    def explore(self, place: Place, move: Move | Forfeit) -> tuple[Way, bool]:
+        """What ``move``, by the actor at ``place``, comes to, and whether there is room to keep it.
+
+        Raises:
+            ValueError: the episode is over, or the move is illegal here.
+        """
+        game, before = self.game, place.state
+        state, pending = advance(game, before, place.actors, place.pending, move)
+        if pending:
+            way = Way(self._place(state, pending, place.actors, place.settled), (), ())
+        else:
+            rounds, past = game.payoffs(state), ()
+            if self.markov is not None:
+                rules = self.markov.rules
+                past = rules.past(state)[len(rules.past(before)) :]
+            to = self._place(state, (), game.actors(state), len(rounds))
+            way = Way(to, rounds[place.settled :], past)
+        self._remembered += 1
+        return way, self._remembered <= MOST
+
+    def ask(self, journey: Journey) -> Question:
+        """What the seat that is to move is asked, in the words of this atlas."""
+        place = journey.place
+        if place.question is not None:
+            return place.question
+        assert self.words is not None, "an atlas without words asks nothing"
+        assert place.actor is not None, "somebody is to move"
+        question = asked(self.words, journey, place.actor, self.style)
+        if by_value(self.words):  # others may tell otherwise the next time
+            place.question = question
+        return question
+
+    def _place(
+        self,
+        state: State,
+        pending: tuple[Move | Forfeit, ...],
+        actors: tuple[int, ...],
+        settled: int,
+    ) -> Place:
+        if self.markov is None:
+            return Place(self, state, pending, actors, settled)
+        key = self.markov.matters(state), pending
+        place = self._known.get(key)
+        if place is None:
+            place = Place(self, state, pending, actors, settled)
+            if self._remembered < MOST:
+                self._known[key] = place
+        return place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return atlas, (self.game, self.words, self.style)
+
+
+def by_value(words: Words | None) -> bool:
+    """Whether equal ``words`` tell the same, now and later."""
+    kind: Any = type(words)
+    return isinstance(words, Hashable) and kind.__eq__ is not object.__eq__
+
+
+def markov(game: Game, words: Words | None) -> Markov | None:
+    """Both, if both say what still matters; None else.
+
+    A class must say it itself: one that inherits it may tell, or let matter, more than its parent.
+    """
+    says = {"past", "present", "rejoin"} <= vars(type(game)).keys()
+    if not says or not by_value(words) or "memory" not in vars(type(words)):
+        return None
+    return Markov(cast(MarkovGame, game), cast(MarkovWords, words))
 
 
 @lru_cache(maxsize=16)
-def _first(game: Hashable) -> Moment:
-    rules = cast(Game, game)
-    return Moment(rules, rules.start(), [1])
+def _shared(game: Hashable, words: Hashable, style: Style) -> Atlas:
+    return Atlas(cast(Game, game), cast("Words | None", words), style)
 
 
-def first_moment(game: Game) -> Moment:
-    """The moment at which nothing has happened yet."""
-    return _first(cast(Hashable, game))
-
-
-def moment_of(episode: Episode) -> Moment:
-    """The moment at which ``episode`` stands."""
-    moment = first_moment(episode.game)
-    for _, move in episode.entries:
-        moment = moment.after(move)
-    return moment
+def atlas(game: Game, words: Words | None = None, style: Style = "conversation") -> Atlas:
+    """The atlas of all who play this game in equal words; of words that may change, one's own."""
+    if words is None or by_value(words):
+        return _shared(cast(Hashable, game), cast(Hashable, words), style)
+    return Atlas(game, words, style)

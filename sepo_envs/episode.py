@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
@@ -73,14 +73,12 @@ class Episode:
     @property
     def returns(self) -> tuple[float, ...]:
         """Points per seat over the finished rounds."""
-        rounds = self.game.payoffs(self.state)
-        return tuple(map(sum, zip(*rounds, strict=True))) or (0,) * self.game.seats
+        return totalled(self.game.payoffs(self.state), self.game.seats)
 
     @property
     def fouls(self) -> tuple[int, ...]:
         """Forfeits per seat."""
-        offenders = [actor for actor, move in self.entries if move is FORFEIT]
-        return tuple([offenders.count(seat) for seat in range(self.game.seats)])
+        return fouls(self.entries, self.game.seats)
 
     def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
         """Each state in which ``seat`` has decided, oldest first, and what it did there."""
@@ -124,6 +122,21 @@ def advance(
     if move is not FORFEIT and move not in (legal := game.legal_moves(state, actor)):
         raise ValueError(f"{move!r} is illegal for seat {actor}: {legal}.")
     return state, made
+
+
+def fouls(entries: Iterable[tuple[int, Move | Forfeit]], seats: int) -> tuple[int, ...]:
+    """Forfeits per seat among these entries."""
+    offenders = [actor for actor, move in entries if move is FORFEIT]
+    return tuple([offenders.count(seat) for seat in range(seats)])
+
+
+def totalled(rounds: Iterable[tuple[float, ...]], seats: int) -> tuple[float, ...]:
+    """Points per seat over these rounds.
+
+    >>> totalled(((3.0, 3.0), (0.0, 5.0)), 2)
+    (3.0, 8.0)
+    """
+    return tuple(map(sum, zip(*rounds, strict=True))) or (0,) * seats
 
 
 def begin(game: Game) -> Episode:

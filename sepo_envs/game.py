@@ -10,7 +10,7 @@ There is no base class: anything with these methods is a game. Adding one is a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
@@ -132,6 +132,24 @@ class RepeatedGame(Game, Protocol):
         """The state in which these rounds have been played and both seats are to move again."""
 
 
+class MarkovGame(Game, Protocol):
+    """A game that looks at the present alone, so that environments can forget how it came about.
+
+    States with the same present have the same actors, legal moves and chance outcomes, and a move
+    finishes rounds with the same points, adds the same to the past and leads to the same present.
+    A class says so by defining all three itself; what it inherits does not count.
+    """
+
+    def past(self, state: State) -> tuple[Any, ...]:
+        """What no rule reads any more, oldest first: finished rounds. Play only adds to it."""
+
+    def present(self, state: State) -> Hashable:
+        """Everything else."""
+
+    def rejoin(self, past: tuple[Any, ...], present: Any) -> State:
+        """The state that has these two."""
+
+
 @runtime_checkable
 class BoundedGame(Game, Protocol):
     """A game that says what is at stake, for confidence intervals that assume nothing else."""
@@ -173,6 +191,19 @@ class Words(Protocol):
 
     def show(self, state: State) -> str:
         """The whole table, every card open, for a spectator."""
+
+
+class MarkovWords(Words, Protocol):
+    """Words of a `MarkovGame` that say how much of the past they tell.
+
+    A class says so by defining `memory` itself; what it inherits does not count.
+    """
+
+    def memory(self, state: State) -> Hashable:
+        """What `news`, `ask`, `parse` and `conversation` read of the past: the last round, say.
+
+        With the same present, memory and move, the next state has the same memory.
+        """
 
 
 @dataclass(frozen=True, slots=True)

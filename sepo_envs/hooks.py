@@ -20,6 +20,7 @@ from typing import Any, Protocol, SupportsFloat, TypeAlias
 import gymnasium
 from pettingzoo.utils.wrappers import BaseWrapper
 
+from sepo_envs.atlas import Journey
 from sepo_envs.episode import Episode
 from sepo_envs.game import Harms, Penalties, Weights
 
@@ -59,7 +60,7 @@ class HarmsHook:
                 f"choose one of {', '.join(self.harms.profiles)}."
             )
 
-    def __call__(self, episode: Episode, seat: int) -> Report:
+    def __call__(self, episode: Episode | Journey, seat: int) -> Report:
         profile = self.profile or self.harms.profiles[0]
         return report(self.harms.penalties(episode.game, episode.state, seat, profile=profile))
 

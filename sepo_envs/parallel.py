@@ -98,7 +98,7 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
                 the middle of a turn.
         """
         self.table.reset(seed=seed, options=options)
-        if self.table.moment.pending:
+        if self.table.journey.place.pending:
             raise ValueError(
                 "the record ends in the middle of a simultaneous turn. "
                 "Go on with it in the turn-based environment, or save between turns."
@@ -121,7 +121,7 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
             )
         if not self.agents:
             return {}, {}, {}, {}, {}
-        for seat in self.game.actors(self.table.moment.state):
+        for seat in self.game.actors(self.table.journey.state):
             self.table.step(actions[self.agents[seat]])
         step = (
             self._observations(),
@@ -146,9 +146,9 @@ class ParallelGameEnv(ParallelEnv):  # type: ignore[misc]
         """Nothing to release."""
 
     def _observations(self) -> Observations:
-        game, moment = self.game, self.table.moment
+        game, journey = self.game, self.table.journey
         return {
-            agent: seen(game, moment.features[seat], game.legal_moves(moment.state, seat))
+            agent: seen(game, journey.features[seat], game.legal_moves(journey.state, seat))
             for seat, agent in enumerate(self.possible_agents)
         }
 

@@ -21,10 +21,13 @@ from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from sepo_envs.game import FORFEIT, Forfeit, Move, State, Unreadable, Words
 from sepo_envs.games.options import check_whole
+from sepo_envs.replies import SHORT
 
 Style = Literal["conversation", "fresh"]
 STYLES: Final[tuple[str, ...]] = get_args(Style)
 
+MOST_READ: Final = 8
+"""Short replies that one question remembers how to read."""
 FEWEST_RETRIES: Final = "0, which forfeits at the first unreadable reply, is the least"
 FORFEITED: Final = "That reply could not be read either, so the rules moved for you."
 
@@ -34,7 +37,7 @@ class Message(NamedTuple):
     content: str
 
 
-class Place(Protocol):
+class Position(Protocol):
     """Where a seat is to move: an `Episode`, or a `Moment` of one."""
 
     @property
@@ -42,6 +45,58 @@ class Place(Protocol):
 
     def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
         """Each state in which ``seat`` has decided, oldest first, and what it did there."""
+
+
+class Question:
+    """What one seat is asked in one state. It hangs on its arguments alone, so it may be kept.
+
+    Args:
+        story: of the style ``fresh``, all that a prompt tells ahead of the question (`story`); None
+            for the style ``conversation``.
+    """
+
+    def __init__(self, words: Words, state: State, seat: int, story: str | None = None) -> None:
+        self.words, self.state, self.seat, self.story = words, state, seat, story
+        self.conversation = words.conversation(state)
+        self.ask = words.ask(state, seat)
+        news = f"{words.news(state, seat)}\n{self.ask}"
+        self.told = news if story is None else f"{story}\n{news}"
+        """The news and the moves; of the style ``fresh`` the whole prompt."""
+        self.opening = f"{words.rules(seat)}\n\n{news}" if story is None else self.told
+        """What opens a chat here."""
+        self.read = Readings(self)
+        """What each reply says, by `Words.parse`."""
+
+    def put(self, conversation: int | None, forfeited: bool) -> tuple[str, bool]:
+        """The message that asks it, and whether a new chat opens with it.
+
+        Args:
+            conversation: the number of the conversation that the seat was last in.
+            forfeited: whether its last reply there was a FORFEIT.
+        """
+        if self.conversation != conversation or self.story is not None:
+            return self.opening, True
+        return f"{FORFEITED}\n{self.told}" if forfeited else self.told, False
+
+    def again(self, reason: str, prompt: str) -> tuple[str, bool]:
+        """`put`, after a reply to ``prompt`` that was unreadable for this ``reason``."""
+        again = f"Your reply could not be read: {reason}.\n{self.ask}"
+        return (again, False) if self.story is None else (f"{prompt}\n{again}", True)
+
+
+class Readings(dict[str, Move | Unreadable]):
+    """What replies to ``question`` say. Short ones, which many give alike, are read only once."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+
+    def __missing__(self, reply: str) -> Move | Unreadable:
+        question = self.question
+        move = question.words.parse(reply, question.state, question.seat)
+        if len(reply) <= SHORT and len(self) < MOST_READ:
+            self[reply] = move
+        return move
 
 
 class Talk(NamedTuple):
@@ -69,78 +124,95 @@ class Talk(NamedTuple):
     tries: int = 0
     """Unreadable replies to the question now open."""
 
-    def hear(self, episode: Place, *, told: str | None = None) -> Talk:
-        """The talk once the seat, which is to move in ``episode``, has been asked for its move.
+    def hear(self, episode: Position) -> Talk:
+        """The talk once the seat, which is to move in ``episode``, has been asked for its move."""
+        question = asked(self.words, episode, self.seat, self.style)
+        text, anew = question.put(self.conversation, self.tries > self.max_retries)
+        return self._replace(
+            messages=self._with("user", text, anew), conversation=question.conversation, tries=0
+        )
 
-        Args:
-            told: what `told` says here, if the caller knows it already.
-        """
-        number = self.words.conversation(episode.state)
-        if told is None:
-            told = self.told(episode)
-        if self.style == "fresh":
-            return self._on((Message("user", told),), number)
-        if number != self.conversation:
-            return self._on((Message("user", f"{self.words.rules(self.seat)}\n\n{told}"),), number)
-        if self.tries > self.max_retries:
-            told = f"{FORFEITED}\n{told}"
-        return self._on((*self.messages, Message("user", told)), number)
-
-    def told(self, episode: Place) -> str:
-        """The news and the question of a conversation, or the whole story of a fresh prompt.
-
-        It hangs on the episode, the seat and the style alone, so it may be kept.
-        """
-        return self._whole_story(episode) if self.style == "fresh" else self._question(episode)
-
-    def reply(self, text: str, episode: Place) -> tuple[Talk, Move | Forfeit | None]:
+    def reply(self, text: str, episode: Position) -> tuple[Talk, Move | Forfeit | None]:
         """The talk after the model's reply, and its move; None asks for another try.
 
         The move is FORFEIT once ``max_retries`` further tries were unreadable too.
         """
-        messages = (*self.messages, Message("assistant", text))
-        move = self.words.parse(text, episode.state, self.seat)
+        story = "" if self.style == "fresh" else None
+        question = Question(self.words, episode.state, self.seat, story)
+        move, talk = question.read[text], self._replace(messages=self._with("assistant", text))
         if not isinstance(move, Unreadable):
-            return self._on(messages, self.conversation, self.tries), move
-        tries = self.tries + 1
-        if tries > self.max_retries:
-            return self._on(messages, self.conversation, tries), FORFEIT
-        again = (
-            f"Your reply could not be read: {move.reason}.\n"
-            f"{self.words.ask(episode.state, self.seat)}"
-        )
-        if self.style == "fresh":
-            messages, again = (), f"{self.messages[-1].content}\n{again}"
-        return self._on((*messages, Message("user", again)), self.conversation, tries), None
+            return talk, move
+        talk = talk._replace(tries=self.tries + 1)
+        if talk.tries > self.max_retries:
+            return talk, FORFEIT
+        more, anew = question.again(move.reason, self.messages[-1].content)
+        return talk._replace(messages=talk._with("user", more, anew)), None
 
-    def _on(self, messages: tuple[Message, ...], conversation: int | None, tries: int = 0) -> Talk:
-        return Talk(
-            self.words, self.seat, self.style, self.max_retries, messages, conversation, tries
-        )
-
-    def _question(self, episode: Place) -> str:
-        news = self.words.news(episode.state, self.seat)
-        return f"{news}\n{self.words.ask(episode.state, self.seat)}"
-
-    def _whole_story(self, episode: Place) -> str:
-        here = self.words.conversation(episode.state)
-        story = [self.words.rules(self.seat), ""]
-        for state, move in episode.decisions(self.seat):
-            if self.words.conversation(state) == here:
-                story.append(self.words.news(state, self.seat))
-                said = (
-                    "You gave no readable reply, so the rules moved for you."
-                    if move is FORFEIT
-                    else f"You chose {self.words.say(move, state, self.seat)}."
-                )
-                story.append(said)
-        return "\n".join([*story, self._question(episode)])
+    def _with(
+        self, role: Literal["user", "assistant"], content: str, anew: bool = False
+    ) -> tuple[Message, ...]:
+        return (*(() if anew else self.messages), Message(role, content))
 
 
-def silence(
-    words: Words, seats: int, *, style: Style = "conversation", max_retries: int = 1
-) -> tuple[Talk, ...]:
-    """Each seat's talk before anything was said.
+class Chat:
+    """A `Talk` for environments: it grows in place, as dictionaries that chat templates want."""
+
+    def __init__(self, max_retries: int) -> None:
+        self.max_retries, self.tries = max_retries, 0
+        self.conversation: int | None = None
+        self.messages: list[dict[str, str]] = []
+        self.prompt = ""
+        """What the seat reads now: the newest message to it; empty before the first."""
+
+    def hear(self, question: Question) -> None:
+        """`Talk.hear`."""
+        text, anew = question.put(self.conversation, self.tries > self.max_retries)
+        self.conversation, self.tries = question.conversation, 0
+        self._show(text, anew)
+
+    def reply(self, text: str, question: Question) -> Move | Forfeit | None:
+        """`Talk.reply` to the ``question`` that was heard last."""
+        self.messages.append({"role": "assistant", "content": text})
+        move = question.read[text]
+        if not isinstance(move, Unreadable):
+            return move
+        self.tries += 1
+        if self.tries > self.max_retries:
+            return FORFEIT
+        self._show(*question.again(move.reason, self.prompt))
+        return None
+
+    def _show(self, text: str, anew: bool) -> None:
+        if anew:
+            self.messages = []
+        self.messages.append({"role": "user", "content": text})
+        self.prompt = text
+
+
+def asked(words: Words, episode: Position, seat: int, style: Style) -> Question:
+    """What ``seat``, which is to move in ``episode``, is asked."""
+    told = story(words, episode, seat) if style == "fresh" else None
+    return Question(words, episode.state, seat, told)
+
+
+def story(words: Words, episode: Position, seat: int) -> str:
+    """The rules, and what ``seat`` has learned and done so far in this conversation."""
+    here = words.conversation(episode.state)
+    lines = [words.rules(seat), ""]
+    for state, move in episode.decisions(seat):
+        if words.conversation(state) == here:
+            lines.append(words.news(state, seat))
+            said = (
+                "You gave no readable reply, so the rules moved for you."
+                if move is FORFEIT
+                else f"You chose {words.say(move, state, seat)}."
+            )
+            lines.append(said)
+    return "\n".join(lines)
+
+
+def checked(style: Style, max_retries: int) -> tuple[Style, int]:
+    """Both, if they can be played with.
 
     Raises:
         ValueError: there is no such style, or no such number of retries.
@@ -148,4 +220,4 @@ def silence(
     if style not in STYLES:
         raise ValueError(f"no prompt style {style!r}; choose one of {', '.join(STYLES)}.")
     check_whole("max_retries", max_retries, least=0, because=FEWEST_RETRIES)
-    return tuple(Talk(words, seat, style, max_retries) for seat in range(seats))
+    return style, max_retries

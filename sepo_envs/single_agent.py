@@ -37,8 +37,8 @@ from sepo_envs.episode import Episode
 from sepo_envs.find_opponent import Opponent, find_opponent, played_by
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
 from sepo_envs.options import refuse_unknown
-from sepo_envs.protocol import Style, silence
-from sepo_envs.text import OVER, Chat, foul, prompt, prompt_space, reply_space
+from sepo_envs.protocol import Chat, Style, asked, checked
+from sepo_envs.text import OVER, foul, prompt_space, reply_space
 
 Observation: TypeAlias = dict[str, NDArray[Any]]
 Step: TypeAlias = tuple[Observation, float, bool, bool, dict[str, Any]]
@@ -130,14 +130,14 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self._draws = [
             source.draws(seat_stream(seat), moved.count(seat)) for seat in range(self.game.seats)
         ]
-        self.paid = len(self.table.moment.rounds)
+        self.paid = len(self.table.journey.rounds)
         self._let_opponent_move()
         if self.table.over:
             raise ValueError(NO_TURN)
         return self.table.observe(self.agent), self._info()
 
     def step(self, action: Any) -> Step:
-        move = read_action(action, self.game.moves, self.table.moment.legal)
+        move = read_action(action, self.game.moves, self.table.journey.place.legal)
         return self.play(move, foul=not_legal(action) if move is FORFEIT else "")
 
     def play(self, move: Move | Forfeit, *, foul: str) -> Step:
@@ -149,7 +149,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         self.check_turn()
         self.table.play(move, foul=foul)
         self._let_opponent_move()
-        rounds = self.table.moment.rounds
+        rounds = self.table.journey.rounds
         reward = float(sum(points[self.seat] for points in rounds[self.paid :]))
         self.paid = len(rounds)
         return (
@@ -166,7 +166,7 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         Raises:
             RuntimeError: it is not the agent's turn.
         """
-        if self.table.moment.actor != self.seat or self.table.over:
+        if self.table.journey.place.actor != self.seat or self.table.over:
             raise RuntimeError(
                 "it is not the agent's turn: the episode is over, or the opponent failed to move. "
                 "Call reset before the next step."
@@ -181,10 +181,10 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
         return self.table.render()
 
     def _let_opponent_move(self) -> None:
-        while not self.table.over and (mover := self.table.moment.actor) != self.seat:
+        while not self.table.over and (mover := self.table.journey.place.actor) != self.seat:
             assert mover is not None, "somebody is to move until the table is over"
-            legal = self.table.moment.legal
-            seen = self.game.observe(self.table.moment.state, mover)
+            legal = self.table.journey.place.legal
+            seen = self.game.observe(self.table.journey.state, mover)
             move = self.opponent.act(seen, legal, self._draws[mover])
             self.table.play(played_by(self.opponent, move, legal))
 
@@ -239,10 +239,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     ) -> None:
         refuse_unknown(domain(game), options, SingleAgentTextEnv, SingleAgentEnv, GameEnv)
         self.inner = SingleAgentEnv(game, render_mode=render_mode, **options)
-        self.silence = silence(
-            self.inner.table.words, self.game.seats, style=style, max_retries=max_retries
-        )
-        self.chat = Chat()
+        self.style, self.max_retries = checked(style, max_retries)
         self.render_mode = render_mode
         self.observation_space = prompt_space()
         self.action_space = reply_space()
@@ -265,7 +262,8 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     ) -> tuple[str, dict[str, Any]]:
         _, info = self.inner.reset(seed=seed, options=options)
         super().reset(seed=self.inner.np_random_seed if seed is not None else None)
-        self.talk = self.silence[self.inner.seat].hear(self.inner.table.moment)
+        self.chat = Chat(self.max_retries)
+        self._ask()
         return self._text(), self._told(info)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
@@ -277,22 +275,27 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
         self.inner.check_turn()
-        asked = self.inner.table.moment
-        self.talk, move = self.talk.reply(action, asked)
+        move = self.chat.reply(action, self._question)
         if move is None:
             info = self.inner._info()
             return self._text(), 0.0, False, False, self._told(info)
-        reason = foul(self.talk, action, asked.state) if move is FORFEIT else ""
+        reason = foul(self._question, action, self.chat.tries) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
         if not (terminated or truncated):
-            self.talk = self.talk.hear(self.inner.table.moment)
+            self._ask()
         return self._text(), reward, terminated, truncated, self._told(info)
 
     def render(self) -> Frame | None:
         return self.inner.render()
 
+    def _ask(self) -> None:
+        """Put the question to the agent."""
+        table = self.inner.table
+        self._question = asked(table.words, table.journey, self.inner.seat, self.style)
+        self.chat.hear(self._question)
+
     def _text(self) -> str:
-        return OVER if self.inner.table.moment.actor is None else prompt(self.talk)
+        return OVER if self.inner.table.journey.place.actor is None else self.chat.prompt
 
     def _told(self, info: dict[str, Any]) -> dict[str, Any]:
-        return {**info, "text": self._text(), "messages": self.chat.of(self.talk)}
+        return {**info, "text": self._text(), "messages": self.chat.messages[:]}

@@ -129,7 +129,7 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
             TypeError, ValueError: as `SingleAgentEnv.reset`, or the mask or the list of seeds does
                 not fit the tables.
         """
-        start = opening(self.one.game, options).episode
+        start = opening(self.one.table.atlas, options).episode
         which = self._masked((options or {}).get("reset_mask"))
         for table, given in zip(which.tolist(), self._seeds(seed, which), strict=True):
             if given is not None or self._number[table] < 0:

@@ -22,6 +22,7 @@ from sepo_envs.catalogue import Domain
 from sepo_envs.check.harms import HARM_LAWS
 from sepo_envs.check.information import WALK_LAWS
 from sepo_envs.check.law import Finding, Laws, Subject, Walk, walk
+from sepo_envs.check.meetings import MEETING_LAWS
 from sepo_envs.check.opponents import OPPONENT_LAWS, Seating, name_clashes, seatings
 from sepo_envs.check.rules import GAME_LAWS, PLACE_LAWS, TURN_LAWS
 from sepo_envs.check.words import DECISION_LAWS, TEXT_LAWS
@@ -58,7 +59,7 @@ def check_domain(
             return laws.findings
         laws.try_all(HARM_LAWS, places[-1], places[-1].where)
         walks.append(Walk(tuple(places), rng))
-    for law in WALK_LAWS:
+    for law in (*WALK_LAWS, *MEETING_LAWS):
         laws.try_all((law,), walks, f"over {episodes} episodes")
     return laws.findings
 

@@ -1,6 +1,6 @@
 """Games that each break one law of `sepo_envs.check`, as (the law's first words, domain, message).
 
-All are Kuhn poker or the split negotiation with one method changed.
+All are games of ours with one method changed, or two.
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +11,13 @@ from sepo_envs.game import FORFEIT, NOT_DEFINED, Penalty, Unreadable, Weights
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker, Move, Observation
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
+from sepo_envs.games.prisoners_dilemma.words import PrisonersDilemmaWords
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 from sepo_envs.games.split_negotiation.rules import State as SplitState
 from sepo_envs.games.split_negotiation.words import SplitNegotiationWords
 
 KUHN, SPLIT = domain("kuhn_poker"), domain("split_negotiation")
+DILEMMA = domain("prisoners_dilemma")
 
 
 def mutant(base, **methods):
@@ -37,6 +39,10 @@ def kuhn_words(**methods):
 
 def split_words(**methods):
     return replace(SPLIT, words=mutant(SplitNegotiationWords, **methods))
+
+
+def dilemma_words(**methods):
+    return replace(DILEMMA, words=mutant(PrisonersDilemmaWords, **methods))
 
 
 def kuhn_harms(**methods):
@@ -275,6 +281,21 @@ BROKEN = [
             ]
         ),
         "list index out of range",
+    ),
+    # what still matters
+    (
+        "present and memory",
+        dilemma_words(memory=lambda s, t: ()),
+        "the prompt is 'In round 1",
+    ),
+    (
+        "present and memory",
+        kuhn(
+            past=KuhnPoker.past,
+            present=lambda s, t: (len(t.settled), replace(t.hand, cards=t.hand.cards[:1])),
+            rejoin=KuhnPoker.rejoin,
+        ),
+        "the state is State(",
     ),
     # harms
     ("profiles are named", kuhn_harms(profiles=property(lambda self: ())), "profiles is ()"),

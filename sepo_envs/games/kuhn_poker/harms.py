@@ -39,7 +39,7 @@ class KuhnPokerHarms:
             )
         margins = [pay[1 - seat] - pay[seat] for pay in game.payoffs(state)]
         return Penalties(
-            exploitation=Penalty(tuple(margin / game.hands for margin in margins)),
+            exploitation=Penalty(tuple([margin / game.hands for margin in margins])),
             collusion=NOT_DEFINED,
             externality=NOT_DEFINED,
         )

@@ -200,6 +200,16 @@ class KuhnPoker:
         by_position[1::2] = [pay[::-1] for pay in by_position[1::2]]
         return tuple(by_position)
 
+    def past(self, state: State) -> tuple[Hand, ...]:
+        return state.settled
+
+    def present(self, state: State) -> tuple[int, Hand]:
+        """How many hands are settled, and the hand on the table."""
+        return len(state.settled), state.hand
+
+    def rejoin(self, past: tuple[Hand, ...], present: tuple[int, Hand]) -> State:
+        return State(past, present[1])
+
     def payoff_range(self) -> tuple[float, float]:
         return -max(STAKE.values()), max(STAKE.values())
 

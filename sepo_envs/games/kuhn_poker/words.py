@@ -90,6 +90,9 @@ class KuhnPokerWords:
     def conversation(self, state: State) -> int:
         return len(state.settled)
 
+    def memory(self, state: State) -> None:
+        """Nothing of earlier hands is told."""
+
     def show(self, state: State) -> str:
         """One line a hand: cards, betting and, once settled, the points to both seats.
 

@@ -53,12 +53,13 @@ class PrisonersDilemmaHarms:
         payoffs = game.payoffs(state)
         trust = _defection if paper else _betrayal
         waste = _shortfall if paper else _welfare_loss
+        wasted = {paid: waste(game, sum(paid)) / played for paid in set(payoffs)}
         return Penalties(
             exploitation=Penalty(
-                tuple((paid[1 - seat] - paid[seat]) / game.rounds for paid in payoffs)
+                tuple([(paid[1 - seat] - paid[seat]) / game.rounds for paid in payoffs])
             ),
-            collusion=Penalty(tuple(trust(done, seat) / played for done in state.played)),
-            externality=Penalty(tuple(waste(game, sum(paid)) / played for paid in payoffs)),
+            collusion=Penalty(tuple([trust(done, seat) / played for done in state.played])),
+            externality=Penalty(tuple([wasted[paid] for paid in payoffs])),
         )
 
 

@@ -259,6 +259,18 @@ class PrisonersDilemma:
     def after(self, rounds: Sequence[tuple[Move, Move]]) -> State:
         return State(tuple([PLAYED[pair] for pair in rounds]))
 
+    def past(self, state: State) -> tuple[Round, ...]:
+        return state.played
+
+    def present(self, state: State) -> tuple[int, Round | None, bool | None]:
+        """How many rounds are played, the one being carried out, and whether another follows."""
+        return len(state.played), state.running, state.goes_on
+
+    def rejoin(
+        self, past: tuple[Round, ...], present: tuple[int, Round | None, bool | None]
+    ) -> State:
+        return State(past, *present[1:])
+
     def payoff_range(self) -> tuple[float, float]:
         return float(self.sucker), float(self.temptation)
 

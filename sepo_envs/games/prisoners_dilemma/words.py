@@ -86,6 +86,10 @@ class PrisonersDilemmaWords:
     def conversation(self, state: State) -> int:
         return 0
 
+    def memory(self, state: State) -> tuple[Round, ...]:
+        """Only the last round is told."""
+        return state.played[-1:]
+
     def show(self, state: State) -> str:
         """One line a round.
 

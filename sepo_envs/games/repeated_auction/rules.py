@@ -216,6 +216,16 @@ class RepeatedAuction:
             for settled in state.settled
         )
 
+    def past(self, state: State) -> tuple[Round, ...]:
+        return state.settled
+
+    def present(self, state: State) -> tuple[int, Round]:
+        """How many rounds are settled, and the one on the table."""
+        return len(state.settled), state.round
+
+    def rejoin(self, past: tuple[Round, ...], present: tuple[int, Round]) -> State:
+        return State(past, present[1])
+
     def payoff_range(self) -> tuple[float, float]:
         worst, best = (self.values[0], self.bids[-1]), (self.values[-1], self.bids[0])
         return min(0.0, self.profit(*worst)), self.profit(*best)

@@ -90,6 +90,10 @@ class RepeatedAuctionWords:
     def conversation(self, state: State) -> int:
         return 0
 
+    def memory(self, state: State) -> tuple[Round, ...]:
+        """Only the last round is told."""
+        return state.settled[-1:]
+
     def show(self, state: State) -> str:
         """One line a round: values, bids and, once settled, the points to every seat.
 

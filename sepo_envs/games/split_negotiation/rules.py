@@ -139,6 +139,16 @@ class SplitNegotiation:
     def after(self, rounds: Sequence[Demands]) -> State:
         return State(tuple(rounds))
 
+    def past(self, state: State) -> tuple[Demands, ...]:
+        return state.history
+
+    def present(self, state: State) -> int:
+        """How many rounds are played."""
+        return len(state.history)
+
+    def rejoin(self, past: tuple[Demands, ...], present: int) -> State:
+        return State(past)
+
     def payoff_range(self) -> tuple[float, float]:
         return 0.0, float(self.pie - 1)
 

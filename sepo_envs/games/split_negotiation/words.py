@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sepo_envs.game import Unreadable
-from sepo_envs.games.split_negotiation.rules import SplitNegotiation, State
+from sepo_envs.games.split_negotiation.rules import Demands, SplitNegotiation, State
 from sepo_envs.replies import NUMBER, read_answer
 
 
@@ -74,6 +74,10 @@ class SplitNegotiationWords:
 
     def conversation(self, state: State) -> int:
         return 0
+
+    def memory(self, state: State) -> tuple[Demands, ...]:
+        """Only the last round is told."""
+        return state.history[-1:]
 
     def show(self, state: State) -> str:
         """One line a round.
