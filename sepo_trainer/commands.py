@@ -28,6 +28,8 @@ Train a language model to play safely: payoff minus exploitability, collusion an
   python -m sepo_trainer train --help             every setting, with its default and what it does
   python -m sepo_trainer train --seed 1 --learning.iterations 100
   python -m sepo_trainer train --config run.toml  settings from a file; the command line wins
+  python -m sepo_trainer train --preset paper --game.name prisoners_dilemma
+                                                  the pipeline as published, faults included
   python -m sepo_trainer train --game.name joint  one policy for all five games
   python -m sepo_trainer train --resume runs/kuhn_poker-1
                                                   go on after Ctrl-C, a crash or a kill
@@ -94,7 +96,7 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
         try:
             if given.resume is not None:
                 path = _run_path(given.resume, config)
-                saved = config if given.config else existing(path)[1]
+                saved = config if given.config or given.preset else existing(path)[1]
                 resume(path, override(saved, given.settings), console)
             else:
                 start(config, console)
@@ -247,9 +249,11 @@ def _evaluate(course: Course, episodes: int, console: Console) -> dict[str, Any]
 
 
 def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namespace]:
-    """Defaults, then ``--config``, then the command line; and the options that are no settings."""
+    """Defaults, then ``--preset``, then ``--config``, then the command line; and the options that
+    are no settings."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
+    parser.add_argument("--preset")
     parser.add_argument("-h", "--help", action="store_true")
     if command == "train":
         parser.add_argument("--resume", nargs="?", const="", default=None)
@@ -259,17 +263,18 @@ def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namesp
     given.settings = overrides
     if given.help:
         _print_settings(command)
-    return resolve(given.config, given.settings), given
+    return resolve(given.config, given.settings, preset=given.preset), given
 
 
 def _print_settings(command: str) -> NoReturn:
     """Every setting with its default and its docstring; ends the program."""
     import tyro
 
+    also = "Also: --config FILE (TOML), --preset paper (the pipeline as published)"
     extra = {
-        "train": "Also: --config FILE (TOML), --resume [RUN] (the newest run without a name).",
-        "warm-start": "Also: --config FILE (TOML), --to FOLDER (default models/warm-start).",
-        "config": "Also: --config FILE (TOML).",
+        "train": f"{also}, --resume [RUN] (the newest run without a name).",
+        "warm-start": f"{also}, --to FOLDER (default models/warm-start).",
+        "config": f"{also}.",
     }[command]
     tyro.cli(
         RunConfig,

@@ -35,6 +35,8 @@ class GameConfig(_Section):
     """The domain's catalogue name; or `joint`, which trains one policy on all of `courses`."""
     options: Options = {}
     """Options of the rules; for Kuhn poker `hands`, the hands of a match."""
+    preset: Literal["default", "paper"] = "default"
+    """`paper` is the game as arXiv 2605.30854 played it, its rules and its pools, which overlap."""
 
 
 class ModelConfig(_Section):
@@ -186,6 +188,8 @@ class CourseConfig(_Section):
     """Of this game in the loss and among the traces; 0 leaves it out."""
     options: Options = {}
     """Options of the rules."""
+    preset: Literal["default", "paper"] = "default"
+    """As in `game`."""
     episodes: Positive = WarmStartConfig.model_fields["episodes"].default
     """As in `warm_start`."""
     thoughts: bool = WarmStartConfig.model_fields["thoughts"].default
@@ -260,7 +264,7 @@ class RunConfig(_Section):
             return self
         course = self.courses[game]
         changed: dict[str, Any] = {
-            "game": GameConfig(name=game, options=course.options),
+            "game": GameConfig(name=game, options=course.options, preset=course.preset),
             "rollout": course.rollout,
             "objective": course.objective,
             "courses": {},

@@ -219,7 +219,7 @@ def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> C
     Raises:
         ValueError: there is no such game, or it lacks what is asked of it.
     """
-    stage = set_stage(config.game.name, dict(config.game.options))
+    stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
     rollout = config.rollout
     weights = _weights(config, stage)

@@ -1,7 +1,8 @@
 """From the defaults of a game, a file and the command line to the settings of a run.
 
-TOML on disk, ``--a.b value`` on the command line, and the last one wins: defaults, then the file,
-then the command line. What is unknown or impossible is refused, with the reason and the mend.
+TOML on disk, ``--a.b value`` on the command line, and the last one wins: defaults, then a preset
+(`paper` is the pipeline as published), then the file, then the command line. What is unknown or
+impossible is refused, with the reason and the mend.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tomli_w
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sepo_trainer.config import OF_A_COURSE, ConfigError, RunConfig
+from sepo_trainer.config import OF_A_COURSE, ConfigError, GameConfig, RunConfig
 
 
 def read_toml(path: Path) -> RunConfig:
@@ -40,17 +41,21 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
 
 
-def resolve(path: Path | None, arguments: Sequence[str]) -> RunConfig:
-    """The defaults of the game, then the file, then the command line.
+def resolve(path: Path | None, arguments: Sequence[str], *, preset: str | None = None) -> RunConfig:
+    """The defaults of the game, then the preset, then the file, then the command line.
 
     >>> resolve(None, ["--game.name", "split_negotiation"]).rollout.style
     'conversation'
+    >>> resolve(None, ["--game.name", "split_negotiation"], preset="paper").rollout.style
+    'fresh'
 
     Raises:
-        ConfigError: the file cannot be read, or a setting is unknown or impossible.
+        ConfigError: there is no such preset, the file cannot be read, or a setting is unknown or
+            impossible.
     """
     given = _merged(_read(path) if path else {}, _told(arguments))
-    return build(given, source="command line" if arguments or path is None else str(path))
+    source = "command line" if arguments or path is None else str(path)
+    return build(given, source=source, preset=preset)
 
 
 def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
@@ -69,10 +74,24 @@ def override(config: RunConfig, arguments: Sequence[str]) -> RunConfig:
     return build(tree, source="command line")
 
 
-def defaults(game: str) -> dict[str, Any]:
-    """What differs from the defaults of the classes when training on ``game``, as nested tables."""
-    file = files("sepo_trainer") / "presets" / f"{game}.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+def defaults(game: str, *, preset: str | None = None) -> dict[str, Any]:
+    """What differs from the defaults of the classes when training on ``game``, as nested tables.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    folder = files("sepo_trainer") / "presets"
+    places = [folder / f"{game}.toml"]
+    if preset is not None:
+        known = sorted(place.name for place in folder.iterdir() if place.is_dir())
+        if preset not in known:
+            raise ConfigError(f"there is no preset {preset!r}. Known: {', '.join(known)}.")
+        places += [folder / preset / "all.toml", folder / preset / f"{game}.toml"]
+    found: dict[str, Any] = {}
+    for place in places:
+        if place.is_file():
+            found = _merged(found, tomllib.loads(place.read_text(encoding="utf-8")))
+    return found
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,18 +161,18 @@ def _toml_value(text: str) -> Any:
         return None if text == "None" else text
 
 
-def build(tree: dict[str, Any], *, source: str) -> RunConfig:
+def build(tree: dict[str, Any], *, source: str, preset: str | None = None) -> RunConfig:
     """A configuration from nested tables over the defaults of its game, refusing what is unknown
     or impossible."""
-    game = tree.get("game")
-    name = game.get("name") if isinstance(game, dict) else None
-    below = defaults(name) if isinstance(name, str) else {}
+    game = tree.get("game", {})
+    name = game.get("name", GameConfig().name) if isinstance(game, dict) else None
+    below = defaults(name, preset=preset) if isinstance(name, str) else {}
     whole = _merged(below, tree)
     courses = whole.get("courses")
     if isinstance(courses, dict):
         own = _of_a_course(whole)
         whole["courses"] = {
-            game: _merged(_merged(_of_a_course(defaults(game)), own), given)
+            game: _merged(_merged(_of_a_course(defaults(game, preset=preset)), own), given)
             if isinstance(given, dict)
             else given
             for game, given in courses.items()
@@ -167,7 +186,7 @@ def build(tree: dict[str, Any], *, source: str) -> RunConfig:
 def _of_a_course(tree: Mapping[str, Any]) -> dict[str, Any]:
     """What of a run's settings is a matter of each game."""
     found = {name: tree[name] for name in ("rollout", "objective") if name in tree}
-    for section, names in OF_A_COURSE.items():
+    for section, names in {**OF_A_COURSE, "game": ("preset",)}.items():
         given = tree.get(section)
         if isinstance(given, dict):
             found |= {name: given[name] for name in names if name in given}

@@ -33,19 +33,20 @@ def set_stage(
     name: str,
     options: dict[str, Any] | None = None,
     *,
-    pools: Literal["default", "paper"] = "default",
+    preset: Literal["default", "paper"] = "default",
 ) -> Stage:
     """The stage of domain ``name`` with the rules' ``options``.
 
     Args:
-        pools: ``paper`` are the published ones, which overlap and have nobody held out.
+        preset: ``paper`` is the game as arXiv 2605.30854 played it: its rules, but for ``options``,
+            and its pools, which overlap and have nobody held out.
 
     Raises:
         ValueError: there is no such domain, or its rules have no such option.
     """
     found = domain(name)
     try:
-        game = found.make(**(options or {}))
+        game = found.make(**found.preset(preset) | (options or {}))
     except TypeError as error:
         known = ", ".join(found.make.__dataclass_fields__)  # type: ignore[attr-defined]
         raise ValueError(f"game.options: {error}. {found.title} has: {known}.") from error
@@ -55,7 +56,7 @@ def set_stage(
         game,
         found.words(game),
         _tree(found),
-        library.PAPER_POOLS if pools == "paper" else library.POOLS,
+        library.PAPER_POOLS if preset == "paper" else library.POOLS,
         library.DEMONSTRATORS,
     )
 
