@@ -2,7 +2,8 @@
 
 A group is one (domain, pool, opponent, deal, seat); its replicates share the deal and the
 opponent's draws and differ only in what the policy samples. Games need not be in step with one
-another.
+another. An opponent is a strategy over observations, or another model that reads and replies as the
+policy does; then its seats are asked in the same waves, a batch for each sampler.
 
 Knows text and tokens only through the words and the renderer; knows no weights and no loss.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Literal
 
 from opponents.opponent import Opponent
@@ -20,7 +22,7 @@ from sepo_envs.game import CHANCE, Game
 from sepo_envs.protocol import Message, Style, Talk
 from sepo_trainer.records import Group, GroupKey, Ids, Request, Rollout, Turn
 from sepo_trainer.rendering import Renderer, Speaker
-from sepo_trainer.samplers import Sampler
+from sepo_trainer.samplers import Sampler, TextOpponent
 from sepo_trainer.seeding import generator, seed
 from sepo_trainer.stage import Stage
 
@@ -35,12 +37,15 @@ class _Live:
 
     key: GroupKey
     replicate: int
-    opponent: Opponent
+    opponent: Opponent | TextOpponent
     episode: Episode
-    speaker: Speaker
+    speakers: dict[int, Speaker]
+    """By seat: the policy's, and all the others' where the opponent speaks too."""
+    asked: int = -1
+    """The seat whose reply is awaited."""
     prompt: Ids = ()
     heard: list[Message] = field(default_factory=list)
-    """Every message of the episode, over all its conversations."""
+    """Every message of the episode to and from the policy, over all its conversations."""
     turns: list[Turn] = field(default_factory=list)
     settled: int = 0
     draws: Counter[int] = field(default_factory=Counter)
@@ -70,7 +75,11 @@ class Arena:
     episodes wants the spread over those draws too."""
 
     def play(
-        self, sampler: Sampler, opponents: Mapping[str, Sequence[Opponent]], *, iteration: int
+        self,
+        sampler: Sampler,
+        opponents: Mapping[str, Sequence[Opponent | TextOpponent]],
+        *,
+        iteration: int,
     ) -> list[Group]:
         """Every (pool, opponent, deal, seat) of ``opponents`` once, as groups in that order."""
         openings = self.openings(iteration)
@@ -87,9 +96,10 @@ class Arena:
         done = {(one.key, one.replicate): one for one in live}
         waiting = live
         while waiting := [one for one in waiting if self._asks(one, iteration)]:
-            requests = [Request(one.prompt, self._sample_seed(one, iteration)) for one in waiting]
-            for one, reply in zip(waiting, sampler.generate(requests), strict=True):
-                self._answer(one, reply.output_ids, reply.logprobs, sampler.version)
+            for writer, asked in _by_writer(waiting, sampler):
+                requests = [Request(one.prompt, self._reply_seed(one, iteration)) for one in asked]
+                for one, reply in zip(asked, writer.generate(requests), strict=True):
+                    self._answer(one, reply.output_ids, reply.logprobs, writer.version)
         return [
             Group(
                 key,
@@ -103,24 +113,27 @@ class Arena:
             for key, weight in groups
         ]
 
-    def _seat_replicates(self, key: GroupKey, opponent: Opponent, dealt: Episode) -> list[_Live]:
-        talk = Talk(self.stage.words, key.seat, self.style, self.max_retries)
-        return [_Live(key, r, opponent, dealt, Speaker(talk)) for r in range(self.replicates)]
+    def _seat_replicates(
+        self, key: GroupKey, opponent: Opponent | TextOpponent, dealt: Episode
+    ) -> list[_Live]:
+        speaks = isinstance(opponent, TextOpponent)
+        in_text = range(self.stage.game.seats) if speaks else (key.seat,)
+        speakers = {
+            seat: Speaker(Talk(self.stage.words, seat, self.style, self.max_retries))
+            for seat in in_text
+        }
+        return [_Live(key, r, opponent, dealt, dict(speakers)) for r in range(self.replicates)]
 
     def _asks(self, one: _Live, iteration: int) -> bool:
-        """Play on to the policy's next decision and pose it; False once the episode is over."""
-        messages = one.speaker.talk.messages
-        if messages and messages[-1].role == "user":
-            self._pose(one)  # an unreadable reply has been answered with its reason
-            return True
+        """Play on to the next decision in text and pose it; False once the episode is over."""
+        for seat, speaker in one.speakers.items():
+            if speaker.talk.messages and speaker.talk.messages[-1].role == "user":
+                self._pose(one, seat)  # an unreadable reply has been answered with its reason
+                return True
         game, episode = self.stage.game, one.episode
-        while (actor := episode.actor) is not None and actor != one.key.seat:
-            settled = len(game.payoffs(episode.state))
-            if settled > one.settled:
-                one.settled, one.draws = settled, Counter()
-            number = one.draws[actor]
-            one.draws[actor] += 1
+        while (actor := episode.actor) is not None and actor not in one.speakers:
             if actor == CHANCE:
+                settled, number = self._next_draw(one, actor, episode)
                 rng = generator(
                     self.run_seed,
                     "deal",
@@ -131,51 +144,72 @@ class Arena:
                 )
                 episode = episode.deal(rng)
             else:
-                rng = generator(
-                    self.run_seed,
-                    "opponent",
-                    iteration=iteration,
-                    group=one.key.address,
-                    replicate=0 if self.common_draws else one.replicate,
-                    seat=actor,
-                    turn=settled * MOST_DRAWS + number,
-                )
+                rng = Random(self._opponent_seed(one, actor, episode, iteration))
                 seen = game.observe(episode.state, actor)
                 legal = game.legal_moves(episode.state, actor)
+                assert isinstance(one.opponent, Opponent)  # the others speak
                 episode = episode.play(one.opponent.act(seen, legal, rng))
         one.episode = episode
-        if episode.actor is None:
+        if actor is None:
             return False
-        one.speaker = one.speaker.hears(episode)
-        self._pose(one)
+        one.speakers[actor] = one.speakers[actor].hears(episode)
+        self._pose(one, actor)
         return True
 
-    def _pose(self, one: _Live) -> None:
-        one.prompt = one.speaker.prompt(self.renderer)
-        one.heard.append(one.speaker.talk.messages[-1])
+    def _next_draw(self, one: _Live, actor: int, episode: Episode) -> tuple[int, int]:
+        """The rounds settled so far, and how often ``actor`` has drawn since."""
+        settled = len(self.stage.game.payoffs(episode.state))
+        if settled > one.settled:
+            one.settled, one.draws = settled, Counter()
+        number = one.draws[actor]
+        one.draws[actor] += 1
+        return settled, number
+
+    def _pose(self, one: _Live, seat: int) -> None:
+        one.asked, one.prompt = seat, one.speakers[seat].prompt(self.renderer)
+        if seat == one.key.seat:
+            one.heard.append(one.speakers[seat].talk.messages[-1])
 
     def _answer(self, one: _Live, ids: Ids, logprobs: tuple[float, ...], version: int) -> None:
+        if one.asked == one.key.seat:
+            one.turns.append(self._turn(one, ids, logprobs, version))
+            one.heard.append(Message("assistant", self.renderer.text(ids)))
+        speaker = one.speakers[one.asked]
+        one.speakers[one.asked], move = speaker.says(ids, one.episode, self.renderer)
+        if move is not None:
+            one.episode = one.episode.play(move)
+
+    def _turn(self, one: _Live, ids: Ids, logprobs: tuple[float, ...], version: int) -> Turn:
         game, state, seat = self.stage.game, one.episode.state, one.key.seat
         bare = tuple(
             self.stage.words.say(move, state, seat) for move in game.legal_moves(state, seat)
         )
-        choices = self.renderer.choices(bare)
         settled = len(game.payoffs(state))
-        one.turns.append(Turn(one.prompt, ids, logprobs, choices, settled, version))
-        one.heard.append(Message("assistant", self.renderer.text(ids)))
-        one.speaker, move = one.speaker.says(ids, one.episode, self.renderer)
-        if move is not None:
-            one.episode = one.episode.play(move)
+        return Turn(one.prompt, ids, logprobs, self.renderer.choices(bare), settled, version)
 
-    def _sample_seed(self, one: _Live, iteration: int) -> int:
+    def _reply_seed(self, one: _Live, iteration: int) -> int:
+        if one.asked == one.key.seat:
+            return seed(
+                self.run_seed,
+                "sample",
+                iteration=iteration,
+                group=one.key.address,
+                replicate=one.replicate,
+                seat=one.asked,
+                turn=len(one.turns),
+            )
+        return self._opponent_seed(one, one.asked, one.episode, iteration)
+
+    def _opponent_seed(self, one: _Live, seat: int, episode: Episode, iteration: int) -> int:
+        settled, number = self._next_draw(one, seat, episode)
         return seed(
             self.run_seed,
-            "sample",
+            "opponent",
             iteration=iteration,
             group=one.key.address,
-            replicate=one.replicate,
-            seat=one.key.seat,
-            turn=len(one.turns),
+            replicate=0 if self.common_draws else one.replicate,
+            seat=seat,
+            turn=settled * MOST_DRAWS + number,
         )
 
     def openings(self, iteration: int) -> list[tuple[Episode, float]]:
@@ -192,6 +226,17 @@ class Arena:
             )
             for address in addresses
         ]
+
+
+def _by_writer(waiting: Sequence[_Live], policy: Sampler) -> list[tuple[Sampler, list[_Live]]]:
+    """Who awaits a reply, by the sampler that writes it."""
+    batches: dict[int, tuple[Sampler, list[_Live]]] = {}
+    for one in waiting:
+        writer = policy
+        if one.asked != one.key.seat and isinstance(one.opponent, TextOpponent):
+            writer = one.opponent.sampler
+        batches.setdefault(id(writer), (writer, []))[1].append(one)
+    return list(batches.values())
 
 
 def openings(game: Game) -> list[tuple[Episode, float]]:

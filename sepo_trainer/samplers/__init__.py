@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sepo_trainer.records import Reply, Request
@@ -19,3 +20,13 @@ class Sampler(Protocol):
 
     def publish(self, version: int) -> None:
         """Take over the learner's weights as ``version``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextOpponent:
+    """An opponent that reads prompts and writes replies, as the policy does, under its rules of
+    fouls. A pool may hold it beside strategies that are scripted."""
+
+    name: str
+    sampler: Sampler
+    """Who writes for it."""
