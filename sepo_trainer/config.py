@@ -218,6 +218,16 @@ class ReferenceConfig(_Section):
     """Weight per nat of KL on the move itself; a fixed reference then bars the equilibrium."""
 
 
+class SelfPlayConfig(_Section):
+    kind: Literal["off", "latest", "snapshots"] = "off"
+    """Who joins the train pool: nobody, the policy as it stands, or as it was some iterations ago.
+    `learning.advantage = "rae"` is the usual companion."""
+    every: Positive = 25
+    """Iterations between snapshots; the first is the warm start."""
+    keep: Positive = 3
+    """The newest that are met."""
+
+
 class RunConfig(_Section):
     """One training run. Written as it was resolved to the run's `config.toml`."""
 
@@ -240,6 +250,7 @@ class RunConfig(_Section):
     objective: ObjectiveConfig = ObjectiveConfig()
     learning: LearningConfig = LearningConfig()
     reference: ReferenceConfig = ReferenceConfig()
+    selfplay: SelfPlayConfig = SelfPlayConfig()
     courses: dict[str, CourseConfig] = {}
     """The games of a joint run."""
 

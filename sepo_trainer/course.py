@@ -5,7 +5,7 @@ A run of one game has one course; a joint run has several, which share the polic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -24,10 +24,14 @@ from sepo_trainer.learner import Pull
 from sepo_trainer.model import LanguageModel
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.risk import emphasis, value
+from sepo_trainer.samplers import TextOpponent
 from sepo_trainer.samplers.transformers import TransformersSampler
-from sepo_trainer.scores import Scores, score
+from sepo_trainer.scores import Against, Scores, meet, score
+from sepo_trainer.snapshots import Snapshots
 from sepo_trainer.stage import Stage, set_stage
 
+ITSELF = "itself"
+"""The policy as it stands, as its own opponent."""
 DECAY = 0.8
 """Of the running means that say how the policy stands to an opponent."""
 
@@ -49,7 +53,7 @@ class Standing:
 
     def notice(self, scores: Scores) -> None:
         """Take the results of an iteration into the running means."""
-        for name, found in scores.against.items():
+        for name, found in {**scores.against, **scores.selves}.items():
             for means, seen in ((self.margins, found.margin), (self.payoffs, found.payoff)):
                 means[name] = DECAY * means.get(name, seen) + (1 - DECAY) * seen
 
@@ -57,13 +61,15 @@ class Standing:
 class Reading(NamedTuple):
     """What is known of the policy before an iteration is played."""
 
-    opponents: dict[str, tuple[Opponent, ...]]
+    opponents: dict[str, tuple[Opponent | TextOpponent, ...]]
     """The pools that are trained on, as they meet this policy."""
     gates: dict[str, float]
     """By opponent, 1 where it earns more than the policy in expectation, else 0. None of it comes
     from the episodes that it gates, which would bias the gradient."""
     emphasis: dict[str, float]
     """By opponent of the train pool, how many times its payoffs count, likewise."""
+    selves: tuple[str, ...]
+    """Those of the train pool that are the policy itself, now or earlier."""
     table: ActionTable | None
     scores: Scores | None
     """Exact ones; None where only play can tell."""
@@ -85,6 +91,8 @@ class Course:
     arena: Arena
     weights: Weights
     standing: Standing
+    snapshots: Snapshots
+    """Of the policy, which all courses share too."""
 
     def table(self) -> ActionTable | None:
         """The policy's action table as it stands; None where it cannot be read out."""
@@ -95,27 +103,52 @@ class Course:
     def read(self) -> Reading:
         """What can be known of the policy before it plays."""
         table = self.table()
-        opponents = self.opponents(table)
+        pools, selves = self.opponents(table), self.selves()
+        opponents: dict[str, tuple[Opponent | TextOpponent, ...]] = {**pools}
+        opponents["train"] = (*pools["train"], *selves.values())
+        scores = None
         if table is None or self.stage.tree is None:
             # An opponent not met yet is taken to exploit the policy: that is what its pool is for.
-            gates = {
-                opponent.name: float(self.standing.margins.get(opponent.name, 1.0) > 0)
-                for opponent in opponents.get("exploit", ())
-            }
-            return Reading(
-                opponents, gates, self._emphasis(opponents, self.standing.payoffs), None, None
-            )
-        scores = score(self.stage.tree, table, opponents, self.weights)
-        gates = {name: float(result.margin > 0) for name, result in scores.against.items()}
-        payoffs = {name: result.payoff for name, result in scores.against.items()}
-        return Reading(opponents, gates, self._emphasis(opponents, payoffs), table, scores)
-
-    def _emphasis(
-        self, opponents: Mapping[str, Sequence[Opponent]], payoffs: Mapping[str, float]
-    ) -> dict[str, float]:
+            margins, payoffs = self.standing.margins, self.standing.payoffs
+            gates = {o.name: float(margins.get(o.name, 1.0) > 0) for o in pools.get("exploit", ())}
+        else:
+            scores = score(self.stage.tree, table, pools, self.weights)
+            scores = scores._replace(selves=self._stand_to_selves(table, selves))
+            gates = {name: float(result.margin > 0) for name, result in scores.against.items()}
+            met = {**scores.against, **scores.selves}
+            payoffs = {name: result.payoff for name, result in met.items()}
         objective = self.config.objective
-        names = [opponent.name for opponent in opponents.get("train", ())]
-        return emphasis(names, payoffs, objective.risk, objective.risk_aversion)
+        counts = emphasis(
+            [opponent.name for opponent in opponents["train"]],
+            payoffs,
+            objective.risk,
+            objective.risk_aversion,
+        )
+        return Reading(opponents, gates, counts, tuple(selves), table, scores)
+
+    def selves(self) -> dict[str, TextOpponent]:
+        """By name, who joins the train pool from the policy's own present or past."""
+        match self.config.selfplay.kind:
+            case "off":
+                return {}
+            case "latest":
+                return {ITSELF: TextOpponent(ITSELF, self.sampler)}
+            case "snapshots":
+                return {
+                    name: TextOpponent(name, self.sampler.with_weights_of(model))
+                    for name, model in self.snapshots.models.items()
+                }
+
+    def _stand_to_selves(self, table: ActionTable, selves: Collection[str]) -> dict[str, Against]:
+        """The exact results against them, each by its own table."""
+        assert self.stage.tree is not None
+        assert self.reader is not None
+        found = {}
+        for name in selves:
+            model = self.snapshots.models.get(name, self.model)
+            theirs = from_table(name, self.reader.read(model, pad_id=self.sampler.pad_id), name)
+            found[name] = meet(self.stage.tree, table, theirs)
+        return found
 
     def opponents(self, table: ActionTable | None) -> dict[str, tuple[Opponent, ...]]:
         """The pools that are trained on, the adaptive exploiter worked out against ``table``."""
@@ -165,7 +198,7 @@ class Course:
         found = {f"lambda_{name}": price for name, price in self.standing.multipliers.items()}
         objective = self.config.objective
         if objective.risk != "mean":
-            met = scores.against
+            met = {**scores.against, **scores.selves}
             payoffs = np.array([met[each.name].payoff for each in known.opponents["train"]])
             found["u_at_risk"] = value(payoffs, objective.risk, objective.risk_aversion)
         return found
@@ -213,7 +246,9 @@ class Course:
         )
 
 
-def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> Course:
+def set_out(
+    config: RunConfig, language: LanguageModel, renderer: Renderer, snapshots: Snapshots
+) -> Course:
     """The course over the game of ``config``, before its first step.
 
     Raises:
@@ -256,6 +291,7 @@ def set_out(config: RunConfig, language: LanguageModel, renderer: Renderer) -> C
         ),
         weights=weights,
         standing=Standing(multipliers=_multipliers(config, stage, weights)),
+        snapshots=snapshots,
     )
 
 

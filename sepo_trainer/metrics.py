@@ -144,6 +144,7 @@ def _scores(table: ActionTable | None, scores: Scores) -> dict[str, Any]:
             "uncovered": table.most_uncovered,
         }
     harms = {"c": scores.c, "x": scores.x}
+    selves = {name: result.payoff for name, result in scores.selves.items()}
     return {
         **exact,
         "u": scores.u,
@@ -151,6 +152,7 @@ def _scores(table: ActionTable | None, scores: Scores) -> dict[str, Any]:
         **{name: value for name, value in harms.items() if not isnan(value)},
         "objective": scores.objective,
         "payoff_against": {name: result.payoff for name, result in scores.against.items()},
+        **({"payoff_against_itself": selves} if selves else {}),
     }
 
 

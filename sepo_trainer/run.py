@@ -18,6 +18,7 @@ from sepo_trainer.course import Course, set_out
 from sepo_trainer.learner import Learner, frozen_copy
 from sepo_trainer.model import LanguageModel, load, tiny
 from sepo_trainer.rendering import Renderer
+from sepo_trainer.snapshots import Snapshots
 
 BETAS = (0.9, 0.999)
 """Adam's. The second is long on purpose: on a nearly deterministic policy a short one forgets how
@@ -34,6 +35,8 @@ class Run:
     renderer: Renderer
     learner: Learner
     courses: tuple[Course, ...]
+    snapshots: Snapshots
+    """Of the policy, for all courses; none are ever taken without `selfplay`."""
     iteration: int = 0
     """GRPO steps done."""
 
@@ -59,6 +62,11 @@ class Run:
         for course in self.courses:
             course.sampler.publish(self.iteration)
 
+    def begin_iteration(self) -> None:
+        """Keep the policy as it stands for later, where that is due."""
+        if self.config.selfplay.kind == "snapshots":
+            self.snapshots.take(self.language.model, self.iteration)
+
     def begin_learning(self) -> None:
         """After the warm start: a fresh optimiser, and the policy as it stands as the reference."""
         self.learner.optimizer = torch.optim.AdamW(
@@ -74,6 +82,7 @@ class Run:
         }
         if self.learner.reference is not None:
             tensors["reference"] = dict(self.learner.reference.named_parameters())
+        tensors |= self.snapshots.tensors()
         state = {course.stage.domain.name: course.state() for course in self.courses}
         return Checkpoint(self.iteration, tensors, state)
 
@@ -88,6 +97,7 @@ class Run:
             checkpoints.restore_weights(
                 self.learner.reference, saved.tensors["reference"], source=source
             )
+        self.snapshots.restore(saved.tensors, like=model, source=source)
         for course in self.courses:
             course.restore(saved.state[course.stage.domain.name])
         self.iteration = saved.iteration
@@ -110,7 +120,10 @@ def put_together(config: RunConfig) -> Run:
             hidden=shape.hidden, layers=shape.layers, heads=shape.heads, run_seed=config.seed
         )
     renderer = Renderer(language.tokenizer)
-    courses = tuple(set_out(config.alone(game), language, renderer) for game in config.games)
+    snapshots = Snapshots(config.selfplay.every, config.selfplay.keep)
+    courses = tuple(
+        set_out(config.alone(game), language, renderer, snapshots) for game in config.games
+    )
     learner = Learner(
         language.model,
         None,
@@ -120,4 +133,4 @@ def put_together(config: RunConfig) -> Run:
         microbatch=config.learning.microbatch,
         gradient_clip=config.learning.gradient_clip,
     )
-    return Run(config, language, renderer, learner, courses)
+    return Run(config, language, renderer, learner, courses, snapshots)

@@ -7,7 +7,8 @@ means of the episodes that were played, and exploitability is not known from the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,9 @@ class Scores(NamedTuple):
     """By opponent."""
     exploitability: Certified | None
     """NashConv over seats, points per episode of the tree; None where no tree was read."""
+    selves: Mapping[str, Against] = MappingProxyType({})
+    """By name, the policy's own self and past ones among its opponents: no part of any number
+    above, which say what the policy is worth and not how it stands to itself."""
 
 
 def score(
@@ -64,13 +68,19 @@ def score(
     return _scores(pools, against, weights, exploitability=tree.exploitability_interval(table))
 
 
-def sampled(groups: Sequence[Group], harms: Harms, weights: Weights) -> Scores:
-    """The policy that played ``groups``, by the means of what happened in them."""
+def sampled(
+    groups: Sequence[Group], harms: Harms, weights: Weights, *, selves: Collection[str] = ()
+) -> Scores:
+    """The policy that played ``groups``, by the means of what happened in them.
+
+    Args:
+        selves: opponents that are the policy itself, now or earlier.
+    """
     pools: dict[str, list[str]] = {}
     cells: dict[str, list[Group]] = {}
     for group in groups:
         members = pools.setdefault(group.key.pool, [])
-        if group.key.opponent not in members:
+        if group.key.opponent not in members and group.key.opponent not in selves:
             members.append(group.key.opponent)
         cells.setdefault(group.key.opponent, []).append(group)
 
@@ -90,13 +100,14 @@ def sampled(groups: Sequence[Group], harms: Harms, weights: Weights) -> Scores:
         for name, found in cells.items()
     }
     both = [*pools.get("train", []), *pools.get("exploit", [])]
-    return _scores(
+    scores = _scores(
         pools,
-        against,
+        {name: met for name, met in against.items() if name not in selves},
         weights,
         c=mean_over(pools.get("collusive", []), harm(lambda found: found.collusion)),
         x=mean_over(both, harm(lambda found: found.externality)),
     )
+    return scores._replace(selves={name: against[name] for name in selves})
 
 
 def _scores(

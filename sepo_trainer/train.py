@@ -47,6 +47,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
     raise to stop in between."""
     config = run.config
     while run.iteration < config.learning.iterations:
+        run.begin_iteration()
         met = [_meet(course, run.iteration) for course in run.courses]
 
         began = perf_counter()
@@ -106,7 +107,9 @@ def _meet(course: Course, iteration: int) -> _Met:
     course.remember(known.table)
     clock.append(perf_counter())
     groups = course.arena.play(course.sampler, known.opponents, iteration=iteration)
-    scores = known.scores or sampled(groups, course.stage.domain.harms, course.weights)
+    scores = known.scores or sampled(
+        groups, course.stage.domain.harms, course.weights, selves=known.selves
+    )
     course.standing.notice(scores)
     clock.append(perf_counter())
     seconds = dict(zip(("read", "play"), np.diff(clock).tolist(), strict=True))

@@ -51,6 +51,16 @@ class TransformersSampler:
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
         self.version = 0
 
+    def with_weights_of(self, model: PreTrainedModel) -> TransformersSampler:
+        """One that writes likewise, with another model of the same tokens."""
+        return TransformersSampler(
+            model,
+            end_id=self.end_id,
+            pad_id=self.pad_id,
+            temperature=self.temperature,
+            max_new_tokens=self.max_new_tokens,
+        )
+
     def publish(self, version: int) -> None:
         self.version = version
 

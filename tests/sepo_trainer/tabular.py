@@ -39,6 +39,7 @@ from sepo_trainer.resolve import build
 from sepo_trainer.run import Run
 from sepo_trainer.samplers.transformers import TransformersSampler
 from sepo_trainer.scores import Scores
+from sepo_trainer.snapshots import Snapshots
 from sepo_trainer.stage import Stage, set_stage
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates
@@ -197,9 +198,10 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
         ),
         weights=stage.domain.harms.published,
         standing=Standing(),
+        snapshots=(snapshots := Snapshots(config.selfplay.every, config.selfplay.keep)),
     )
     learner = Learner(model, None, torch.optim.Adam(model.parameters()), pad_id)
-    return Run(config, LanguageModel(model, None), renderer, learner, (course,))
+    return Run(config, LanguageModel(model, None), renderer, learner, (course,), snapshots)
 
 
 def changing(run: Run, **parts: object) -> Run:

@@ -23,11 +23,12 @@ VARIANTS = {
         *("--learning.advantage", "rae", "--objective.exploiter", "average"),
         *("--reference.kind", "refresh", "--reference.every", "2", "--learning.epochs", "2"),
         *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
-        *("--objective.budget.delay", "0"),
+        *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
+        *("--selfplay.every", "2", "--selfplay.keep", "2"),
     ],
 }
-"""Running baselines, past responses, a reference that moves, a multiplier; the optimiser is always
-there."""
+"""Running baselines, past responses, a reference that moves, a multiplier, snapshots of the policy;
+the optimiser is always there."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -111,7 +112,8 @@ def test_three_iterations_a_crash_and_three_more_are_six(unbroken, variant, tmp_
 
 
 @pytest.mark.parametrize(
-    "lost", ["baselines", "past_responses", "multipliers", "reference", "optimizer"]
+    "lost",
+    ["baselines", "past_responses", "multipliers", "reference", "snapshot-000002", "optimizer"],
 )
 def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path):
     """Take one away, with a digest that vouches for the rest, and the run comes out otherwise."""
@@ -126,10 +128,11 @@ def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path
     elif lost in course:
         assert course[lost]
         course[lost] = type(course[lost])()
-    elif lost == "reference":
-        assert record["files"]["reference.safetensors"] != record["files"]["model.safetensors"]
-        shutil.copy(state.with_name("model.safetensors"), state.with_name("reference.safetensors"))
-        record["files"]["reference.safetensors"] = record["files"]["model.safetensors"]
+    elif lost in ("reference", "snapshot-000002"):
+        file = f"{lost}.safetensors"
+        assert record["files"][file] != record["files"]["model.safetensors"]
+        shutil.copy(state.with_name("model.safetensors"), state.with_name(file))
+        record["files"][file] = record["files"]["model.safetensors"]
     else:
         saved = checkpoints.load(state.parent)
         emptied = {**saved.tensors, "optimizer": {}}
