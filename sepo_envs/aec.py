@@ -152,8 +152,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         journey = opening(self.atlas, options)
         self._calls += 1
         self.source = next_source(self.source, seed)
-        chance = [actor for actor, _ in journey.entries].count(CHANCE)
-        self._deals = self.source.draws(DEAL, chance)
+        self._deals = self.source.draws(DEAL, [who for who, _ in journey.entries].count(CHANCE))
         journey.deal(self._deals)
         self._journey = journey
         self.agents = self.possible_agents[:]
@@ -226,10 +225,9 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         """The info of ``agent``, worked out when it is asked for."""
         info = self._infos[agent]
         if self.over and "returns" not in info:
-            journey = self.journey
-            told = journey.recall(totals, totals, journey, self.possible_agents)
+            told = self.journey.recall(totals, totals, self.journey, self.possible_agents)
             info |= {name: numbers.copy() for name, numbers in told.items()}
-            if journey.place.actor is None:
+            if self.journey.place.actor is None:
                 info["penalties"] = self._penalties(self.possible_agents.index(agent))
         return info
 
@@ -256,9 +254,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     def observe(self, agent: str) -> dict[str, Any]:
         """What ``agent`` sees; its mask is all zeros while it is not its turn."""
         seat = self.possible_agents.index(agent)
-        journey, place = self.journey, self.journey.place
-        legal = place.legal if place.actor == seat else ()
-        sight = journey.recall(seat, seen, self.game, journey.features[seat], legal)
+        sight = self.journey.recall(seat, self._seen, seat)
         return {
             "observation": sight["observation"].copy(),
             "action_mask": sight["action_mask"].copy(),
@@ -273,6 +269,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _seen(self, seat: int) -> dict[str, NDArray[Any]]:
+        legal = self.journey.place.legal if self.journey.place.actor == seat else ()
+        return seen(self.game, self.journey.features[seat], legal)
 
     def _next_turn(self, actor: int | None) -> None:
         if actor is None or (self.max_cycles and out_of_cycles(self.episode, self.max_cycles)):

@@ -102,14 +102,8 @@ class Place:
         """Of the probabilities of the `outcomes`; there are some at chance nodes alone."""
         self.question: Question | None = None
         """What the actor is asked, once `Atlas.ask` has been."""
-        self._recalled: dict[Any, Any] = {}
-
-    def recall(self, key: Hashable, work: Callable[..., T], *asked: Any) -> T:
-        """What ``work(*asked)`` answers here, done once for each ``key``. Treat it as shared."""
-        found: T | None = self._recalled.get(key)
-        if found is None:
-            found = self._recalled[key] = work(*asked)
-        return found
+        self.recalled: dict[Any, Any] = {}
+        """What `Journey.recall` has worked out, if one list of moves alone leads here."""
 
     @cached_property
     def legal(self) -> tuple[Move, ...]:
@@ -160,8 +154,15 @@ class Journey:
         return finished
 
     def recall(self, key: Hashable, work: Callable[..., T], *asked: Any) -> T:
-        """What ``work(*asked)`` answers after this very history. Treat it as shared."""
-        return work(*asked) if self.place.atlas.markov else self.place.recall(key, work, *asked)
+        """What ``work(*asked)`` answers after this history; for each ``key`` it may be kept and
+        shared."""
+        place = self.place
+        found: T | None = place.recalled.get(key)
+        if found is None:
+            found = work(*asked)
+            if place.atlas.markov is None:
+                place.recalled[key] = found
+        return found
 
     @property
     def game(self) -> Game:

@@ -38,7 +38,7 @@ class Message(NamedTuple):
 
 
 class Position(Protocol):
-    """Where a seat is to move: an `Episode`, or a `Moment` of one."""
+    """Where a seat is to move: an `Episode`, or a `Journey`."""
 
     @property
     def state(self) -> State: ...
@@ -56,7 +56,7 @@ class Question:
     """
 
     def __init__(self, words: Words, state: State, seat: int, story: str | None = None) -> None:
-        self.words, self.state, self.seat, self.story = words, state, seat, story
+        self.story = story
         self.conversation = words.conversation(state)
         self.ask = words.ask(state, seat)
         news = f"{words.news(state, seat)}\n{self.ask}"
@@ -64,8 +64,8 @@ class Question:
         """The news and the moves; of the style ``fresh`` the whole prompt."""
         self.opening = f"{words.rules(seat)}\n\n{news}" if story is None else self.told
         """What opens a chat here."""
-        self.read = Readings(self)
-        """What each reply says, by `Words.parse`."""
+        self.read = Readings(words, state, seat)
+        """What replies to it say."""
 
     def put(self, conversation: int | None, forfeited: bool) -> tuple[str, bool]:
         """The message that asks it, and whether a new chat opens with it.
@@ -85,15 +85,14 @@ class Question:
 
 
 class Readings(dict[str, Move | Unreadable]):
-    """What replies to ``question`` say. Short ones, which many give alike, are read only once."""
+    """What each reply says, by `Words.parse`; short ones, which many give alike, are read once."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, words: Words, state: State, seat: int) -> None:
         super().__init__()
-        self.question = question
+        self.words, self.state, self.seat = words, state, seat
 
     def __missing__(self, reply: str) -> Move | Unreadable:
-        question = self.question
-        move = question.words.parse(reply, question.state, question.seat)
+        move = self.words.parse(reply, self.state, self.seat)
         if len(reply) <= SHORT and len(self) < MOST_READ:
             self[reply] = move
         return move
