@@ -19,15 +19,7 @@ from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain
 from sepo_envs.episode import Episode, begin
 from sepo_envs.exact import ActionTable, GameTree
-from sepo_envs.game import (
-    CHANCE,
-    Game,
-    Move,
-    Penalties,
-    Penalty,
-    Unreadable,
-    Weights,
-)
+from sepo_envs.game import CHANCE, Game, Move, Penalties, Penalty, Unreadable, Weights
 from sepo_envs.replies import read_answer
 from sepo_trainer.arena import Arena
 from sepo_trainer.config import RunConfig
