@@ -183,7 +183,7 @@ def measured(
         if arm != BASE
     }
     notes = []
-    if SHARED in trained and len(trained[SHARED]) < len(given.seeds):
+    if SHARED in trained and REWARD_ONLY in trained and not given.shared_in_full:
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
     play_out([*starts, *jobs], config)
@@ -321,13 +321,17 @@ def headline(record: Record) -> str:
 
 def best_objective(config: RunConfig, results: Path) -> float | None:
     """J* of the game by the record of `benchmarks.optimum`, if weights and rules are its own."""
-    path = results / "optimum" / f"{config.game.name}.json"
     weighed = {"scale", "exploitability", "collusion", "externality"}
     own = config.objective.model_dump(include=weighed, exclude_none=True)
-    if own or config.game.options or not path.is_file():
+    return None if own or config.game.options else optimum(config.game.name, results)
+
+
+def optimum(game: str, results: Path) -> float | None:
+    """J* of ``game`` at its own weights and rules, if it is on record."""
+    path = results / "optimum" / f"{game}.json"
+    if not path.is_file():
         return None
-    found = load(path).measures
-    [best] = [group["J*"].low for group in found.values() if "J*" in group]
+    [best] = [group["J*"].low for group in load(path).measures.values() if "J*" in group]
     return best
 
 

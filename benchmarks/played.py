@@ -33,10 +33,13 @@ def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
 
 def evaluated(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
     """The scorecard of the saved ``model`` by play, and its exact payoffs by opponent."""
-    from sepo_trainer.evaluation import evaluate  # torch only now, as this process runs long
+    from transformers.utils.logging import disable_progress_bar  # only now: this process runs long
+
+    from sepo_trainer.evaluation import evaluate
     from sepo_trainer.metrics import card_json
     from sepo_trainer.run import put_together
 
+    disable_progress_bar()
     saved = config.model.model_copy(update={"path": model})
     run = put_together(config.model_copy(update={"model": saved, "seed": seed}))
     card, exact = evaluate(run.course, episodes=config.evaluation_episodes)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
+from benchmarks.outcomes import WINDOW
 from benchmarks.records import Measure, Record
-from sepo_trainer.report.plots import INK, MUTED, SERIES, render
+from sepo_trainer.report.plots import INK, MUTED, SERIES, SURFACE, render
 
 MOST_BYTES = 200_000
 SIZE = (8.0, 4.0)
@@ -22,6 +23,26 @@ LEAST = 1e-4
 
 Floats = NDArray[np.float64]
 Curves = Mapping[str, Sequence[tuple[float, ...]]]
+
+
+COLORED = {
+    "credited": SERIES[0],
+    "reward_only": SERIES[1],
+    "auxiliary": SERIES[2],
+    "credited-std": SERIES[3],
+    "credited-refreshed": SERIES[4],
+    "credited-rae": SERIES[5],
+}
+"""One colour for an arm in all pictures; the others are drawn in ink."""
+
+
+class Drawn(NamedTuple):
+    """One picture of a record, as a file and as markup inside a page, and what it says."""
+
+    name: str
+    says: str
+    file: str
+    inline: str
 
 
 class MedianCurve(NamedTuple):
@@ -92,6 +113,115 @@ def arms(record: Record, order: Sequence[str], path: Path) -> None:
         return figure
 
     _write(path, render(f"{record.benchmark}-{record.name}", draw).file)
+
+
+def objectives(record: Record, arms: Sequence[str], name: str, best: float | None) -> Drawn:
+    """J of every policy: a dot per seed, mean and 95 % interval, and J* as a line.
+
+    A base that lies far below all others is named at the edge: its axis would hide the rest.
+    """
+    shown = {arm: record.measures[arm]["objective"] for arm in arms}
+    inner = [value for arm in arms if arm != "base" for value in _numbers(shown[arm])]
+    inner += [] if best is None else [best]
+    low, high = min(inner), max(inner)
+    room = 0.08 * (high - low or 1.0)
+
+    def draw() -> Figure:
+        figure = Figure(figsize=(8.0, 0.8 + 0.36 * len(arms)), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xlim(low - room, high + room)
+        if best is not None:
+            axes.axvline(best, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+            axes.annotate(
+                "J*",
+                (best, 1),
+                xycoords=axes.get_xaxis_transform(),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+            )
+        for place, arm in enumerate(arms):
+            color, found = COLORED.get(arm, INK), shown[arm]
+            if max(_numbers(found)) < low - room:
+                axes.annotate(
+                    f"\N{BLACK LEFT-POINTING TRIANGLE} {found.mean:.2f}",
+                    (0, place),
+                    xycoords=axes.get_yaxis_transform(),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    color=color,
+                )
+                continue
+            values = _numbers(found)
+            axes.scatter(values, [place] * len(values), color=color, s=16, alpha=0.45, linewidth=0)
+            if found.interval is not None:
+                ends = found.interval.low, found.interval.high
+                axes.hlines(place, *ends, color=color, linewidth=2.2)
+            axes.plot(
+                found.mean or 0.0, place, "|", color=color, markersize=15, markeredgewidth=2.2
+            )
+        axes.set_yticks(range(len(arms)), arms)
+        axes.set_ylim(len(arms) - 0.5, -0.5)
+        axes.yaxis.grid(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("J of the final policy")
+        return figure
+
+    says = f"{_title(record)}: J of each final policy, a dot per seed, mean and 95 % interval."
+    return Drawn(name, says, *render(name, draw))
+
+
+def learning_curves(record: Record, name: str, best: float | None) -> Drawn:
+    """Running means of J to the end of training: the mean over seeds, and from the lowest to the
+    highest of them as a band."""
+    arms = [arm for arm in record.curves if not _drawn_before(record, arm)]
+
+    def draw() -> Figure:
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.subplots()
+        for arm in arms:
+            points = np.array(list(record.curves[arm].seeds.values()))
+            color, label = COLORED.get(arm, INK), _with_twins(record, arm)
+            iterations, values = points[0, :, 0], points[:, :, 1]
+            axes.fill_between(
+                iterations, values.min(0), values.max(0), color=color, alpha=0.15, linewidth=0
+            )
+            width = 2.4 if arm == "credited" else 1.6
+            axes.plot(iterations, values.mean(0), color=color, linewidth=width, label=label)
+        if best is not None:
+            axes.axhline(best, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+            axes.annotate(
+                "J*",
+                (1, best),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                ha="right",
+                bbox={"facecolor": SURFACE, "linewidth": 0, "pad": 0.5},
+            )
+        axes.margins(x=0)
+        axes.xaxis.grid(False)
+        axes.set_xlabel("iteration")
+        axes.set_ylabel(f"J, running mean of {WINDOW} iterations")
+        axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.16))
+        return figure
+
+    says = f"{_title(record)}: J while each arm trains, mean and range over seeds."
+    return Drawn(name, says, *render(name, draw))
+
+
+def _drawn_before(record: Record, arm: str) -> bool:
+    """Whether an arm before this one has the very same curves."""
+    before = list(record.curves)[: list(record.curves).index(arm)]
+    return any(record.curves[other] == record.curves[arm] for other in before)
+
+
+def _with_twins(record: Record, arm: str) -> str:
+    """The arm's name, and those of the arms that have its very curves."""
+    return " = ".join(
+        [arm, *(o for o in record.curves if o != arm and record.curves[o] == record.curves[arm])]
+    )
 
 
 def median_curve(curves: Curves) -> MedianCurve:

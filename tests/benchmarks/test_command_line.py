@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import credit_ablation, readme, speed, time_to_equilibrium
+from benchmarks import credit_ablation, paper_table, readme, speed, time_to_equilibrium
 from benchmarks.command_line import (
     BenchmarkError,
     changed,
@@ -62,6 +62,7 @@ def test_what_the_benchmark_chooses_cannot_be_set():
         (time_to_equilibrium, ["--seeds", "none"], "'none' is no whole number from 1 up"),
         (time_to_equilibrium, ["--name", "a/b"], "cannot be a file's name"),
         (credit_ablation, ["--arms", "credited,scared"], "is no list of arms: name credited"),
+        (paper_table, ["--games", "chess"], "there is no domain 'chess'"),
         (credit_ablation, ["--arms", "shared"], "is no list of arms: name credited"),
         (credit_ablation, ["--objective.penalty-credit", "shared"], "Use --arms"),
         (speed, ["--config", "nowhere.toml"], "there is no file nowhere.toml"),
@@ -78,7 +79,9 @@ def test_misuse_is_told_in_one_paragraph(module, arguments, said, capsys, monkey
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", [time_to_equilibrium, credit_ablation, speed, readme])
+@pytest.mark.parametrize(
+    "module", [time_to_equilibrium, credit_ablation, paper_table, speed, readme]
+)
 def test_help_says_what_is_measured(module, capsys):
     with pytest.raises(SystemExit) as ended:
         module.main(["--help"])

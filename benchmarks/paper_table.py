@@ -1,0 +1,173 @@
+"""The tables of the SEPO paper in miniature, with what the paper could not show.
+
+    python -m benchmarks.paper_table --seeds 5    every domain, and one model for all of them
+    python -m benchmarks.paper_table --games split_negotiation,kuhn_poker
+    python -m benchmarks.paper_table --quick      one seed, short, in minutes, apart from the rest
+    python -m benchmarks.paper_table --write      the tables anew, from the records as they are
+    python -m benchmarks.paper_table --check      are the tables as the records are?
+
+Each domain's study is that of `benchmarks.credit_ablation`, at the game's own settings. A record of
+these settings and seeds is taken as it is, and so are finished runs; an interrupted study goes on
+where it was. Out come tables as Markdown and a page with pictures, both from the records alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import credit_ablation
+from benchmarks.command_line import RUNS, BenchmarkError, at_least, config_digest, guarded
+from benchmarks.credit_ablation import Given, measured, optimum, store
+from benchmarks.records import RESULTS, Record, load
+from sepo_envs.catalogue import CATALOGUE
+from sepo_trainer.config import JOINT, RunConfig
+from sepo_trainer.resolve import resolve
+
+BENCHMARK = "paper_table"
+GAMES = (
+    *("prisoners_dilemma", "repeated_auction", "split_negotiation", "item_negotiation"),
+    *("kuhn_poker", JOINT),
+)
+"""In the order of the paper; the last is one policy for all of them."""
+QUICK_RUNS = Path("runs/quick")
+QUICK = (
+    *("--learning.iterations", "3", "--evaluation_episodes", "4", "--rollout.group_size", "4"),
+    *("--warm_start.episodes", "500", "--warm_start.steps", "100", "--rollout.most_fouls", "1"),
+)
+"""Too short to learn anything: it shows that everything works."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    given = _parser().parse_args(arguments)
+    results = given.results or (QUICK_RUNS / "results" if given.quick else RESULTS)
+    runs = given.runs or (QUICK_RUNS if given.quick else RUNS)
+    if given.quick and results.resolve() == RESULTS.resolve():
+        raise BenchmarkError(
+            "--quick is too short to say anything, so its records have no place among those of "
+            "benchmarks/results. Leave --results out, or name another folder."
+        )
+    console = Console(highlight=False, soft_wrap=True)
+    if not (given.write or given.check):
+        count = 1 if given.quick and given.seeds is None else given.seeds or 5
+        asked = Given(seeds=tuple(range(count)), jobs=given.jobs)
+        for game in given.games:
+            _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
+    from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
+
+    made = paper_page.files(records(results), optima())
+    place = results / BENCHMARK
+    stale = [name for name, text in made.items() if _text(place / name) != text]
+    if given.check and stale:
+        print(
+            f"{place / stale[0]} is not as the records are. Mend it with: "
+            "python -m benchmarks.paper_table --write",
+            file=sys.stderr,
+        )
+        raise SystemExit(1)
+    for name in stale:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(made[name])
+    told = "are as the records are" if not stale else "are written anew"
+    console.print(f"The tables and pictures in {place} {told}.")
+
+
+def settings(game: str, *, quick: bool) -> RunConfig:
+    """Of one of `GAMES`: its own, or those of a trial."""
+    return resolve(None, ["--game.name", game, *(QUICK if quick else ())])
+
+
+def records(results: Path) -> dict[str, Record]:
+    """Those of the study under ``results``, by name, in the order of `GAMES`."""
+    names = [*CATALOGUE, *(f"{JOINT}-{game}" for game in CATALOGUE)]
+    order = [*GAMES[:-1], *(f"{JOINT}-{game}" for game in GAMES[:-1])]
+    folder = results / credit_ablation.BENCHMARK
+    found = {name: folder / f"{name}.json" for name in sorted(names, key=order.index)}
+    return {name: load(path) for name, path in found.items() if path.is_file()}
+
+
+def optima() -> dict[str, float]:
+    """J* by game, as far as it is on record."""
+    known = {game: optimum(game, RESULTS) for game in CATALOGUE}
+    return {game: best for game, best in known.items() if best is not None}
+
+
+def fits(record: Record, config: RunConfig, given: Given) -> bool:
+    """Whether ``record`` is of these settings and seeds, and has all arms that are asked for."""
+    return (
+        record.config_digest == config_digest(config)
+        and record.seeds == given.seeds
+        and set(given.arms) <= set(record.measures)
+    )
+
+
+def _study(
+    game: str, given: Given, runs: Path, results: Path, *, quick: bool, again: bool, to: Console
+) -> None:
+    """The record, or records, of one domain: taken as they are, or measured."""
+    config = settings(game, quick=quick)
+    stored = [record for name, record in records(results).items() if name in _names(config)]
+    whole = len(stored) == len(_names(config))
+    if not (quick or again) and whole and all(fits(one, config, given) for one in stored):
+        commit = stored[0].certificate.commit[:10]
+        to.print(f"{game}: taken as recorded at commit {commit} (--again measures it anew)")
+        return
+    for record in measured(config, given, None, runs, RESULTS, to):
+        store(record, results, to)
+
+
+def _names(config: RunConfig) -> list[str]:
+    """Of the records of a study with these settings."""
+    game = config.game.name
+    return [f"{JOINT}-{each}" for each in config.games] if game == JOINT else [game]
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text() if path.is_file() else None
+
+
+def _games(text: str) -> tuple[str, ...]:
+    named = tuple(text.split(","))
+    if wrong := [game for game in named if game not in GAMES]:
+        raise argparse.ArgumentTypeError(
+            f"there is no domain {wrong[0]!r}; name any of {', '.join(GAMES)}, commas between"
+        )
+    return named
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{BENCHMARK}",
+        description=(__doc__ or "").strip().replace("`", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--seeds", type=at_least(1), metavar="N", help="how many (5; --quick: 1)")
+    made.add_argument(
+        "--games",
+        type=_games,
+        default=GAMES,
+        metavar="A,B",
+        help=f"with commas between (all: {','.join(GAMES)})",
+    )
+    made.add_argument(
+        "--jobs", type=at_least(1), default=2, metavar="N", help="trainings at once (%(default)s)"
+    )
+    made.add_argument("--quick", action="store_true", help="one seed, short, into runs/quick")
+    made.add_argument("--again", action="store_true", help="do not take a record as it is")
+    made.add_argument("--runs", type=Path, metavar="DIR", help=f"for run folders ({RUNS})")
+    made.add_argument(
+        "--results", type=Path, metavar="DIR", help="for records (benchmarks/results)"
+    )
+    only = made.add_mutually_exclusive_group()
+    only.add_argument("--write", action="store_true", help="train nothing")
+    only.add_argument("--check", action="store_true", help="write nothing, exit 1 when stale")
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, f"benchmarks.{BENCHMARK}"))

@@ -1,0 +1,118 @@
+"""The paper's tables from the first training to the page, and from the records alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import paper_page, paper_table
+from benchmarks.command_line import BenchmarkError
+from benchmarks.records import RESULTS, load
+
+SPLIT, PLACE = "split_negotiation", Path("results/paper_table")
+PLACES = ["--runs", "runs", "--results", "results"]
+TWO = ["--games", f"{SPLIT},kuhn_poker", "--seeds", "3", *PLACES]
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Each domain's own settings, but for its iterations."""
+    whole = paper_table.settings
+
+    def settings(game, *, quick):
+        config = whole(game, quick=quick)
+        learning = config.learning.model_copy(update={"iterations": 2})
+        return config.model_copy(update={"learning": learning})
+
+    monkeypatch.setattr(paper_table, "settings", settings)
+
+
+def test_the_stored_tables_are_as_the_records_are():
+    paper_table.main(["--check"])
+
+
+def test_from_the_trainings_to_the_page(fake_trainer, short, capsys):
+    """By hand: seed s starts at J = -.1 (1 + s), credited ends at .5, reward_only at 0, and the
+    split game's J* is .975, so the way is 60/117.5 on average of .6/1.075, .7/1.175, .8/1.275."""
+    paper_table.main(TWO)
+    text = (PLACE / "tables.md").read_text()
+    split, kuhn = text.index("## Split negotiation"), text.index("## Kuhn poker")
+    assert split < kuhn, "in the order of the paper"
+    rows = [line for line in text[split:kuhn].splitlines() if line.startswith("| credited (SEPO)")]
+    printed, lacking = ([cell.strip() for cell in row.strip("|").split("|")] for row in rows)
+    assert printed[:6] == ["credited (SEPO)", "0.000", "0.000", "0.000", "0.000", "+0.000"]
+    assert lacking[3] == "59% [56%, 63%]"
+    assert lacking[1] == "-", "its exploitability is not known, so it is not 0"
+    paired = [line for line in text[split:kuhn].splitlines() if line.startswith("| reward_only")][1]
+    assert "+0.500" in paired
+    page = (PLACE / "page.html").read_text()
+    assert page.count("<svg") == 4
+    assert "<script" not in page
+    assert 'src="' not in page
+    assert "prefers-color-scheme: dark" in page
+
+    paper_table.main([*TWO, "--check"])
+    before = {log: log.stat().st_mtime_ns for log in Path("runs").rglob("*.log")}
+    capsys.readouterr()
+    paper_table.main(TWO)
+    assert {log: log.stat().st_mtime_ns for log in Path("runs").rglob("*.log")} == before
+    assert f"{SPLIT}: taken as recorded" in capsys.readouterr().out
+
+
+def test_a_page_that_is_not_as_its_records_are_is_found_and_mended(fake_trainer, short, capsys):
+    paper_table.main([*TWO[:1], "kuhn_poker", *TWO[2:]])
+    for name in ("tables.md", "page.html", "kuhn_poker-curves.svg"):
+        text = (PLACE / name).read_text()
+        (PLACE / name).write_text(text + " ")
+        with pytest.raises(SystemExit):
+            paper_table.main([*PLACES, "--check"])
+        assert f"{name} is not as the records are" in capsys.readouterr().err
+        paper_table.main([*PLACES, "--write"])
+        assert (PLACE / name).read_text() == text
+
+
+def test_an_interrupted_study_goes_on_where_it_was(fake_trainer, short):
+    (fake_trainer / "fail").touch()
+    with pytest.raises(BenchmarkError, match="the disk is full"):
+        paper_table.main(TWO)
+    assert not Path("results").exists()
+    (fake_trainer / "fail").unlink()
+    paper_table.main(TWO)
+    assert [log for log in Path("runs").rglob("*.log") if "--resume" in log.read_text()]
+    assert load(Path("results/credit_ablation") / f"{SPLIT}.json").certificate.wall_seconds is None
+
+
+def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, short):
+    paper_table.main(TWO)
+    record = load(Path("results/credit_ablation") / f"{SPLIT}.json")
+    config = paper_table.settings(SPLIT, quick=False)
+    asked = paper_table.Given(seeds=(0, 1, 2))
+    assert paper_table.fits(record, config, asked)
+    assert not paper_table.fits(record, config, asked._replace(seeds=(0, 1)))
+    assert not paper_table.fits(record, paper_table.settings("kuhn_poker", quick=False), asked)
+    assert not paper_table.fits(record, config, asked._replace(arms=("credited", "credited-rae")))
+
+
+def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):
+    with pytest.raises(BenchmarkError, match="have no place among those of benchmarks/results"):
+        paper_table.main(["--quick", "--results", str(RESULTS)])
+    paper_table.main(["--quick", "--games", SPLIT])
+    record = load(Path("runs/quick/results/credit_ablation") / f"{SPLIT}.json")
+    assert record.seeds == (0,)
+    assert record.settings["learning.iterations"] == 3
+    assert Path("runs/quick/results/paper_table/page.html").is_file()
+    assert not Path("results").exists()
+
+
+def test_every_domain_and_the_joint_model_have_a_quick_setting():
+    for game in paper_table.GAMES:
+        config = paper_table.settings(game, quick=True)
+        assert config.learning.iterations == 3
+        assert {config.alone(each).rollout.group_size for each in config.games} == {4}
+
+
+def test_without_records_there_is_no_number():
+    assert paper_page.files({}, {}) == {
+        "tables.md": "# SEPO on every domain, in miniature\n\nNo records yet.\n"
+    }

@@ -1,0 +1,70 @@
+"""What the prose quotes is what the records say."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.certificate import ROOT
+from benchmarks.quoted import ALL, mistakes
+from benchmarks.records import RESULTS, save
+
+PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+SHARED = "credit_ablation/default | shared | exploitability"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_number_that_a_page_quotes_is_its_records(page):
+    assert mistakes(page.read_text(), RESULTS) == []
+
+
+@pytest.fixture
+def results(make_record, tmp_path):
+    """shared: .21, .42, .23, so a mean of .2867 [.21, .42]; credited: a median of .02."""
+    save(make_record(), results=tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"ends at 0.287 <!-- = {SHARED} | mean --> on average",
+        f"**+.29**<!-- = {SHARED} | mean -->",
+        f"at 28.7% <!-- = {SHARED} | mean -->, 29 % <!-- = {SHARED} | mean --> in short",
+        f"0.29 [0.21, 0.42] <!-- = {SHARED} | mean interval -->",
+        f"between 0.21 and 0.42 <!-- = {SHARED} | interval -->",
+        "2% <!-- = credit_ablation/default | credited | exploitability | median -->",
+        "-0.27 <!-- = credit_ablation/default | credited - shared | exploitability | mean -->",
+    ],
+)
+def test_a_number_that_is_its_records_passes(results, said):
+    assert mistakes(said, results) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        (f"0.286 <!-- = {SHARED} | mean -->", "0.286 is said to be credit_ablation/default"),
+        (f"-0.287 <!-- = {SHARED} | mean -->", "-0.287 is said to be"),
+        (f"0.287% <!-- = {SHARED} | mean -->", "0.287% is said to be"),
+        (f"0.29 [0.21, 0.43] <!-- = {SHARED} | mean interval -->", "0.29 0.21 0.43 is said"),
+        (f"0.42 <!-- = {SHARED} | interval -->", "0.42 is said to be"),
+        (f"much <!-- = {SHARED} | mean -->", "no number is said to be"),
+        (f"0.29 <!-- = {SHARED} | mode -->", "there is no 'mode'"),
+        ("0.29 <!-- = credit_ablation/other | a | b | mean -->", "no record other.json"),
+        ("0.29 <!-- = credit_ablation/default | a | b | mean -->", "has no 'a', but credited"),
+        ("0.29 <!-- = credit_ablation/default -->", "write record | group | quantity"),
+    ],
+)
+def test_a_number_that_is_not_its_records_is_told(results, said, complaint):
+    [told] = mistakes(said, results)
+    assert complaint in told
+
+
+def test_a_page_may_ask_that_every_number_has_a_source(results):
+    """Whole numbers, code and links are free; what another source has is said to be from there."""
+    page = f"{ALL}\nFive seeds: 0.29 <!-- = {SHARED} | mean -->, not .77 <!-- from elsewhere -->"
+    assert mistakes(f"{page}, `0.5` of [them](a/0.1.json) in 5 runs.", results) == []
+    assert mistakes(f"{page}, and 0.5 besides.", results) == ["0.5 has no source."]
+    early = page.replace("Five seeds:", "Of 90 %,")
+    assert mistakes(early, results) == ["90 % has no source."]
+    assert mistakes(early.replace(ALL, ""), results) == []
