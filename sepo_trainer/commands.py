@@ -279,7 +279,9 @@ def _print_settings(command: str) -> NoReturn:
     tyro.cli(
         RunConfig,
         prog=f"python -m sepo_trainer {command}",
-        description=f"{extra} Options of the rules: --game.options.hands 6. All settings:",
+        description=f"{extra} Options of the rules: --game.options.hands 6. A game of a joint run: "
+        "--courses.kuhn_poker.weight 2, and as here below for its rollout and objective. All "
+        "settings:",
         args=["--help"],
     )
     raise AssertionError("--help ends the program")
