@@ -6,9 +6,10 @@ trains it anew; models trained before then keep the tokenizer that was saved wit
 
 Every byte is in the alphabet, so any text of any domain to come encodes and decodes unchanged and
 there is no unknown token. Merges run across words but not across clauses, digits, brackets and
-lines: what a prompt repeats ("You are dealt the Queen.") is one token, and a match is read in less
-than half the tokens that single words would take. Digits stay single, so that numbers of every
-size read alike. Saved in the ordinary Hugging Face format.
+lines: what a prompt repeats ("You are dealt the Queen.") is one token, the line that asks for an
+answer is another, and a match is read in less than two fifths of the tokens that single words would
+take. Digits stay single but for the count of rounds, so that numbers of every size read alike.
+Saved in the ordinary Hugging Face format.
 
 Source of merging across words: SuperBPE, arXiv 2503.13423.
 """
@@ -30,17 +31,24 @@ from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import begin
 from sepo_envs.protocol import Talk
 
-PAD, BEGIN, END = "<|pad|>", "<|begin|>", "<|end|>"
+PAD, END = "<|pad|>", "<|end|>"
+SYSTEM, USER, ASSISTANT = "<|system|>", "<|user|>", "<|assistant|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
-    f"{BEGIN}" + "{{ message['role'] }}\n{{ message['content'] }}" + f"{END}"
+    "<|{{ message['role'] }}|>{{ message['content'] }}" + f"{END}"
     "{% endfor %}"
-    "{% if add_generation_prompt %}" + f"{BEGIN}assistant\n" + "{% endif %}"
+    "{% if add_generation_prompt %}" + f"{ASSISTANT}" + "{% endif %}"
 )
 PIECES = Regex(
-    r"\d|[\[\]]|\n|(?:[^\d\[\]\n.:;,]|[.:;,](?!\s|$))+[.:;,]?(?: (?=\[)|\n)?|[.:;,](?: (?=\[)|\n)?"
+    r"You may think first\.[^\n]*| ?Round \d+ of \d+\.?"
+    r"|\d|[\[\]]|\n"
+    r"|(?:[^\d\[\]\n.:;,]|[.:;,](?!\s|$))+[.:;,]?(?: (?=\[)|\n)?|[.:;,](?: (?=\[)|\n)?"
 )
-"""A clause with its closing sign and line break; single digits and brackets; line breaks."""
+"""The line that asks for an answer, which a game says in the same words again and again; the count
+of rounds; single digits and brackets; line breaks; a clause with its closing sign and break."""
+
+EPISODES = 512
+"""Of each domain that are read: enough for every table of the item negotiation to be met."""
 
 KEPT = Path(__file__).with_name("tokenizer.json")
 
@@ -64,7 +72,7 @@ def train_tokenizer(*, vocabulary: int = 2048) -> Tokenizer:
     bpe.decoder = ByteLevelDecoder()
     trainer = BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[PAD, BEGIN, END],
+        special_tokens=[PAD, END, SYSTEM, USER, ASSISTANT],
         initial_alphabet=sorted(ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -84,13 +92,12 @@ def _dressed(bpe: Tokenizer) -> PreTrainedTokenizerFast:
 
 
 def _corpus() -> Iterator[str]:
-    """What models read and write in every domain: the text of 64 random episodes each."""
+    """What models read and write in every domain: the text of random episodes."""
     for name, domain in CATALOGUE.items():
         game = domain.make()
         words = domain.words(game)
-        for number in range(64):
+        for number in range(EPISODES):
             yield from _episode_text(game, words, Random(f"{name}|{number}"))
-    yield "user\nassistant\n"
 
 
 def _episode_text(game, words, rng: Random) -> Iterable[str]:  # type: ignore[no-untyped-def]

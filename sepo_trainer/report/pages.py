@@ -17,7 +17,7 @@ LEAD: Final = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: auto; padding: 2rem 1rem; }}
+body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 46rem; margin: auto; padding: 2rem; }}
 </style>
 <h1>{title}</h1>
 <ul>

@@ -20,7 +20,7 @@ from sepo_trainer.demonstrations import write_traces
 from sepo_trainer.records import Ids, Trace
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.stage import set_stage
-from sepo_trainer.tokenizer import END, embedded_tokenizer
+from sepo_trainer.tokenizer import ASSISTANT, END, embedded_tokenizer
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 EPISODES = 4_000
@@ -72,7 +72,7 @@ def test_every_reply_can_be_read_where_the_assistant_speaks(written):
     _, said = written
     for prompt, reply in said:
         assert reply.split()[-1] in ("[check]", "[bet]", "[fold]", "[call]")
-        assert prompt.endswith("assistant\n")
+        assert prompt.endswith(ASSISTANT)
 
 
 def test_moves_are_as_frequent_as_the_cited_mixture_makes_them(written):

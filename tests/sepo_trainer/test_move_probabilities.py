@@ -12,7 +12,7 @@ from opponents.opponent import from_table
 from sepo_envs.episode import Episode, begin
 from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_envs.protocol import Message, Talk
-from sepo_trainer.tokenizer import BEGIN, END
+from sepo_trainer.tokenizer import ASSISTANT, END
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 TEMPERATURE = 0.8
@@ -53,8 +53,8 @@ class Forward:
     @torch.no_grad()
     def __call__(self, messages: tuple[Message, ...], reply: str) -> float:
         tokenizer = self.run.language.tokenizer
-        chat = "".join(f"{BEGIN}{role}\n{content}{END}" for role, content in messages)
-        prompt = tokenizer(f"{chat}{BEGIN}assistant\n")["input_ids"]
+        chat = "".join(f"<|{role}|>{content}{END}" for role, content in messages)
+        prompt = tokenizer(f"{chat}{ASSISTANT}")["input_ids"]
         ids = [*tokenizer(reply)["input_ids"], tokenizer.eos_token_id]
         logits = self.run.language.model(torch.tensor([prompt + ids])).logits[0].double()
         logprobs = torch.log_softmax(logits[len(prompt) - 1 : -1] / TEMPERATURE, dim=-1)
@@ -110,7 +110,8 @@ def test_in_a_conversation_earlier_replies_count_by_how_likely_they_were():
 
     By random weights: a warm-started model hardly minds which reason it gave before.
     """
-    run = run_with(UNTRAINED, style="conversation", rollout={"temperature": TEMPERATURE})
+    wide = UNTRAINED | {"hidden": 64}
+    run = run_with(wide, style="conversation", rollout={"temperature": TEMPERATURE})
     table = run.course.table()
     off = [
         abs(brute_force(run, situation, weighted=False)[0][Move.BET] - table[situation][Move.BET])

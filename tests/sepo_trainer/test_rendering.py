@@ -9,7 +9,7 @@ from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.protocol import Message, Talk
 from sepo_trainer.rendering import Renderer
-from sepo_trainer.tokenizer import BEGIN, END, embedded_tokenizer
+from sepo_trainer.tokenizer import ASSISTANT, END, USER, embedded_tokenizer
 
 TOKENIZER = embedded_tokenizer()
 RENDERER = Renderer(TOKENIZER)
@@ -29,7 +29,7 @@ def encode(text: str) -> tuple[int, ...]:
 
 def test_a_prompt_is_the_template_written_out():
     """By hand."""
-    text = f"{BEGIN}user\n{ASKED[0].content}{END}{BEGIN}assistant\n"
+    text = f"{USER}{ASKED[0].content}{END}{ASSISTANT}"
     assert TOKENIZER.decode(list(RENDERER.prompt(ASKED))) == text
 
 
@@ -43,7 +43,7 @@ def test_what_was_sampled_is_held_as_it_was(ids, ended):
     assert extended[: len(held)] == held
     close = "" if held[-1] == RENDERER.end_id else END
     after = TOKENIZER.decode(list(extended[len(held) :]))
-    assert after == f"{close}{BEGIN}user\n{NEWS.content}{END}{BEGIN}assistant\n"
+    assert after == f"{close}{USER}{NEWS.content}{END}{ASSISTANT}"
 
 
 def test_there_are_ids_that_do_not_survive_being_decoded_and_encoded():

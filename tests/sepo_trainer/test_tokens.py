@@ -9,7 +9,7 @@ from sepo_trainer.forward import next_token_logprobs
 from sepo_trainer.learner import Batch, Pull
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.rows import stretches
-from sepo_trainer.tokenizer import BEGIN
+from sepo_trainer.tokenizer import ASSISTANT, USER
 from tests.sepo_trainer.runs import UNTRAINED, rows_played, run_with, turns_of
 from tests.sepo_trainer.tabular import changing
 
@@ -131,9 +131,9 @@ def test_every_prompt_ends_where_the_assistant_begins(played):
     tokenizer = played.run.language.tokenizer
     for turn in played.turns[::7]:
         text = tokenizer.decode(list(turn.prompt_ids))
-        assert text.endswith(f"{BEGIN}assistant\n")
-        assert text.startswith(f"{BEGIN}user\n")
-        assert f"{BEGIN}{BEGIN}" not in text
+        assert text.endswith(ASSISTANT)
+        assert text.startswith(USER)
+        assert f"{USER}{USER}" not in text
 
 
 def test_what_others_wrote_is_never_trained(played):
