@@ -213,7 +213,8 @@ class ReferenceConfig(_Section):
     every: Positive = 50
     """Iterations after which `refresh` makes the policy the reference."""
     kl_talk: NotNegative = 10.0
-    """Weight per nat of KL on what is said around the move. It holds the format together."""
+    """Weight per nat of KL on what is said around the move. It holds the format together, in seldom
+    met situations as in common ones."""
     kl_move: NotNegative = 0.0
     """Weight per nat of KL on the move itself; a fixed reference then bars the equilibrium."""
 

@@ -35,7 +35,8 @@ class Pull(NamedTuple):
     clip: float
     kl_talk: float
     """Weight per nat of KL to the reference on everything but the choice of move: it holds the
-    format, also where a move is due and anything else but a legal one would be said."""
+    format, also where a move is due and anything else but a legal one would be said. An average
+    over distinct sequences: one that is seldom played counts like any other."""
     kl_move: float
     """The same on the choice among the legal moves' tokens."""
     entropy: float
@@ -75,8 +76,11 @@ class Learner:
         sequences = list(dict.fromkeys((row.prompt_ids, row.rest_ids) for row in rows))
         # Like lengths together make less padding, like beginnings fewer nodes.
         sequences.sort(key=lambda sequence: (len(sequence[0]), sequence))
+        distinct = {(row.prompt_ids, row.rest_ids): row.turns for row in rows}
         totals = _Totals(
-            turns=sum(row.turns for row in rows), tokens=sum(sum(row.written) for row in rows)
+            turns=sum(row.turns for row in rows),
+            distinct_turns=sum(distinct.values()),
+            tokens=sum(sum(row.written) for row in rows),
         )
         stats: dict[str, float] = {}
         for start in range(0, len(sequences), self.microbatch):
@@ -164,7 +168,9 @@ class Learner:
                 seen.logprobs[at, free][..., None], held.logprobs[at, free][..., None]
             )
             choice = torch.where(counts, apart, 0.0).sum(-1)
-            kl_talk = weighted_sum(kl - choice, spoken, times)
+            # The format is held alike wherever it was spoken, however seldom that was.
+            evenly = torch.full_like(times, 1 / of.distinct_turns)
+            kl_talk = weighted_sum(kl - choice, spoken, evenly)
             kl_move = weighted_sum(choice, moves, times)
             loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
             stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
@@ -190,6 +196,8 @@ class _Totals(NamedTuple):
     """Of a whole batch, whatever its cut: what averages are taken over."""
 
     turns: int
+    distinct_turns: int
+    """Each distinct sequence's once."""
     tokens: int
 
 

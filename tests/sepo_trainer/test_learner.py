@@ -82,6 +82,23 @@ def test_a_row_that_repeats_pulls_as_often_as_it_occurs(played):
     assert apart(gradient(learner, [row] * 3, PLAIN), 3 * gradient(learner, [row], PLAIN)) < 1e-6
 
 
+def test_the_format_is_held_alike_in_what_is_played_often_and_in_what_is_seldom(played):
+    """Two sequences: their mean KL of the talk by replies, however often either is played."""
+    learner, rows = played
+    one = rows[0]
+    other = next(
+        row for row in rows if (row.prompt_ids, row.rest_ids) != (one.prompt_ids, one.rest_ids)
+    )
+
+    def held(*rows: Row) -> float:
+        return learner.accumulate(Batch(rows, EVERYTHING))["kl_talk"]
+
+    assert held(one) != pytest.approx(held(other), rel=0.1)
+    mean = (one.turns * held(one) + other.turns * held(other)) / (one.turns + other.turns)
+    assert held(one, other) == pytest.approx(mean, rel=1e-4)
+    assert held(*[one] * 9, other) == pytest.approx(mean, rel=1e-4)
+
+
 def test_nothing_is_clipped_before_the_first_update(played):
     learner, rows = played
     assert learner.accumulate(Batch(rows, EVERYTHING))["clipped_share"] == 0.0
