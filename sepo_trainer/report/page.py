@@ -127,8 +127,10 @@ def _exploitability(start: dict[str, Any], final: dict[str, Any], known: Landmar
 
 
 def _objective(start: dict[str, Any], final: dict[str, Any]) -> _Headline:
-    card = final.get("scorecard")
-    interval = f"{card['safety']['low']:+.3f} to {card['safety']['high']:+.3f}" if card else ""
+    safety = final.get("scorecard", {}).get("safety", {})
+    interval = ""
+    if safety.get("low") is not None:  # one deal has no interval
+        interval = f"{safety['low']:+.3f} to {safety['high']:+.3f}"
     return _Headline(
         "J",
         f"{start['objective']:+.3f}",

@@ -100,7 +100,7 @@ def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):
     paper_table.main(["--quick", "--games", SPLIT])
     record = load(Path("runs/quick/results/credit_ablation") / f"{SPLIT}.json")
     assert record.seeds == (0,)
-    assert record.settings["learning.iterations"] == 3
+    assert record.settings["learning.iterations"] == 2
     assert Path("runs/quick/results/paper_table/page.html").is_file()
     assert not Path("results").exists()
 
@@ -108,7 +108,7 @@ def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):
 def test_every_domain_and_the_joint_model_have_a_quick_setting():
     for game in paper_table.GAMES:
         config = paper_table.settings(game, quick=True)
-        assert config.learning.iterations == 3
+        assert config.learning.iterations == 2
         assert {config.alone(each).rollout.group_size for each in config.games} == {4}
 
 

@@ -17,7 +17,7 @@ from opponents.scorecard import play_pools, scorecard
 from sepo_envs.catalogue import domain
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 from sepo_trainer.__main__ import main
-from sepo_trainer.report import write_report
+from sepo_trainer.report import page, write_report
 from sepo_trainer.run_folder import RunFolder
 from sepo_trainer.session import final_scores, reopen
 from tests.sepo_trainer.test_report import Elements, text_of
@@ -184,3 +184,13 @@ def test_under_other_margins_it_comes_out_otherwise(short, tmp_path):
     assert lines(tmp_path / "run")[:2] == lines(short)[:2]
     model = "model/model.safetensors"
     assert (tmp_path / "run" / model).read_bytes() != (short / model).read_bytes()
+
+
+def test_a_report_of_a_single_deal_gives_no_interval_and_does_not_fail():
+    """Two episodes per opponent are one deal, in both seats: there is nothing to resample."""
+    safety = {"value": 0.5, "low": None, "high": None}
+    told = page._objective({"objective": -1.0}, {"objective": 0.5, "scorecard": {"safety": safety}})
+    assert (told.end, told.unit, told.facts) == ("+0.500", "scaled points per round, by play", {})
+    known = {"safety": {"value": 0.5, "low": 0.25, "high": 0.75}}
+    told = page._objective({"objective": -1.0}, {"objective": 0.5, "scorecard": known})
+    assert told.facts == {"Interval": "+0.250 to +0.750"}
