@@ -38,7 +38,7 @@ QUICK_RUNS = Path("runs/quick")
 QUICK = (
     *("--learning.iterations", "2", "--evaluation_episodes", "2", "--rollout.group_size", "4"),
     *("--warm_start.episodes", "500", "--warm_start.steps", "100", "--warm_start.batch", "32"),
-    *("--rollout.most_fouls", "1"),
+    *("--rollout.deals", "1", "--rollout.most_fouls", "1"),
 )
 """Too short to learn anything: it shows that everything works."""
 

@@ -109,7 +109,8 @@ def test_every_domain_and_the_joint_model_have_a_quick_setting():
     for game in paper_table.GAMES:
         config = paper_table.settings(game, quick=True)
         assert config.learning.iterations == 2
-        assert {config.alone(each).rollout.group_size for each in config.games} == {4}
+        rollouts = [config.alone(each).rollout for each in config.games]
+        assert {(rollout.group_size, rollout.deals) for rollout in rollouts} == {(4, 1)}
 
 
 def test_without_records_there_is_no_number():
