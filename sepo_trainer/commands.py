@@ -65,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _dispatch(command, rest, console)
     except KeyboardInterrupt:
-        _complain("stopped. What was saved before stands; see --resume.")
+        more = "; see --resume" if command == "train" else ""
+        _complain(f"stopped. What was saved before stands{more}.")
         return 130
     except OSError as error:
         place = (
