@@ -5,14 +5,15 @@ cache is a tree: what all prompts begin with is read once, each distinct prompt'
 and rows that have written the same tokens so far are one node until their draws differ. Nodes stay
 where they are and a new token attends to its ancestors alone, so nothing is ever copied from row to
 row. Every row still draws for itself, from its own counter-based stream: a reply depends on its
-request and not on its neighbours.
+request and not on its neighbours. Where a prompt goes on from what was written last, only its end
+is read (`sepo_trainer.samplers.memory`).
 
 Knows tokens only: no game, no chat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from transformers import PreTrainedModel
 
 from sepo_trainer.forward import read_shared, shared_prefix
 from sepo_trainer.records import Ids, Reply, Request
+from sepo_trainer.samplers.memory import Beginning, Memory
 from sepo_trainer.seeding import uniforms
 
 MOST_TREES = 256
@@ -50,6 +52,7 @@ class TransformersSampler:
         self.end_id, self.pad_id = end_id, pad_id
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
         self.version = 0
+        self._memory = Memory()
 
     def with_weights_of(self, model: PreTrainedModel) -> TransformersSampler:
         """One that writes likewise, with another model of the same tokens."""
@@ -63,29 +66,53 @@ class TransformersSampler:
 
     def publish(self, version: int) -> None:
         self.version = version
+        self._memory = Memory()  # what other weights have read is worth nothing now
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
         prompts, tree_of = _share_out(requests)
-        replies: dict[int, Reply] = {}
-        for first in range(0, len(prompts), MOST_TREES):
-            mine = [n for n, tree in enumerate(tree_of) if first <= tree < first + MOST_TREES]
+        found = self._memory.find(prompts)
+        memory, replies = Memory(), dict[int, Reply]()
+        for grove in _groves([place for place, _ in found]):
+            beginning = self._begin([prompts[n] for n in grove], [found[n] for n in grove])
+            stands = {tree: place for place, tree in enumerate(grove)}
+            mine = [n for n, tree in enumerate(tree_of) if tree in stands]
             grown = self._grow(
                 [requests[n] for n in mine],
-                prompts[first : first + MOST_TREES],
-                [tree_of[n] - first for n in mine],
+                [prompts[n] for n in grove],
+                [stands[tree_of[n]] for n in mine],
+                beginning,
+                memory,
             )
             replies.update(zip(mine, grown, strict=True))
+        self._memory = memory
         return [replies[number] for number in range(len(requests))]
 
+    def _begin(self, prompts: Sequence[Ids], found: Sequence[tuple[int, int]]) -> Beginning:
+        """What ``prompts`` begin with: as it is remembered, or else what all of them share."""
+        place = found[0][0]
+        if place >= 0:
+            beginnings = [ids[:length] for ids, (_, length) in zip(prompts, found, strict=True)]
+            return self._memory.recall(place, beginnings, self.model)
+        shared, copies = shared_prefix(prompts), len(prompts)
+        cache = read_shared(self.model, prompts[0][:shared], copies=copies)
+        mask = torch.ones((copies, shared), dtype=torch.bool, device=self.model.device)
+        return Beginning(cache, mask, [shared] * copies)
+
     def _grow(
-        self, requests: Sequence[Request], prompts: Sequence[Ids], tree_of: Sequence[int]
+        self,
+        requests: Sequence[Request],
+        prompts: Sequence[Ids],
+        tree_of: Sequence[int],
+        beginning: Beginning,
+        memory: Memory,
     ) -> list[Reply]:
-        """The replies of one grove; request i stands in tree ``tree_of[i]``."""
+        """The replies of one grove; request i stands in tree ``tree_of[i]``. What they and their
+        prompts come to is kept in ``memory``."""
         device = self.model.device
         seeds = np.array([request.seed for request in requests], dtype=np.uint64)
         draws = torch.from_numpy(uniforms(seeds, self.max_new_tokens)).to(device)
-        grove = _Grove(self.model, prompts, pad_id=self.pad_id)
+        grove = _Grove(self.model, prompts, beginning, pad_id=self.pad_id)
 
         # A row stands at a node: (tree, slot) among the nodes written in the last step.
         tree = torch.tensor(tree_of, device=device)
@@ -93,24 +120,35 @@ class TransformersSampler:
         active = torch.arange(len(requests), device=device)
         tokens = torch.full((len(requests), self.max_new_tokens), -1, device=device)
         logprobs = torch.zeros(tokens.shape, device=device)
+        read: dict[int, Tensor] = {}  # by request, which nodes it has come through
         for step in range(self.max_new_tokens):
             width, vocabulary = grove.logits.shape[1:]
             node = tree * width + slot
             chosen, logp = self._draw(grove.logits.flatten(0, 1), node, draws[active, step])
             tokens[active, step], logprobs[active, step] = chosen, logp
-            going = chosen != self.end_id
-            if step + 1 == self.max_new_tokens or not going.any():
+            going = (chosen != self.end_id) & (step + 1 < self.max_new_tokens)
+            read.update(zip(active[~going].tolist(), grove.sees[tree, slot][~going], strict=True))
+            if not going.any():
                 break
             active, tree = active[going], tree[going]
             written, which = torch.unique(
                 node[going] * vocabulary + chosen[going], return_inverse=True
             )
             slot = grove.grow(written // vocabulary, written % vocabulary)[which]
-        return [
+        replies = [
             Reply(ids, tuple(row_logprobs[: len(ids)]), ids[-1] == self.end_id)
             for row, row_logprobs in zip(tokens.tolist(), logprobs.tolist(), strict=True)
             for ids in [tuple(token for token in row if token >= 0)]
         ]
+        # The last token of a reply was drawn and never read.
+        known = {prompts[tree_of[n]] + reply.output_ids[:-1]: n for n, reply in enumerate(replies)}
+        memory.keep(
+            grove.cache,
+            list(known),
+            [tree_of[n] for n in known.values()],
+            [read[n] for n in known.values()],
+        )
+        return replies
 
     def _draw(self, logits: Tensor, node: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
         """A token for each row and its log-prob; row i stands at ``node[i]``."""
@@ -130,28 +168,33 @@ class TransformersSampler:
 class _Grove:
     """Trees of tokens with one cache: a batch row is a tree, its sequence the nodes so far."""
 
-    def __init__(self, model: PreTrainedModel, prompts: Sequence[Ids], *, pad_id: int) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Ids],
+        beginning: Beginning,
+        *,
+        pad_id: int,
+    ) -> None:
         self._model, self._pad_id = model, pad_id
+        self.cache = beginning.cache
         device = model.device
-        shared = shared_prefix(prompts)
-        self._cache = read_shared(model, prompts[0][:shared], copies=len(prompts))
-        tails = [prompt[shared:] for prompt in prompts]
+        tails = [ids[known:] for ids, known in zip(prompts, beginning.lengths, strict=True)]
         length = max(map(len, tails))
         ids = torch.tensor([(pad_id,) * (length - len(t)) + t for t in tails], device=device)
-        mask = torch.tensor(
-            [[1] * shared + [0] * (length - len(t)) + [1] * len(t) for t in tails], device=device
-        )
+        news = torch.tensor([[0] * (length - len(t)) + [1] * len(t) for t in tails], device=device)
+        mask = torch.cat([beginning.mask, news.bool()], dim=1)
         out = model(
             input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(1) - 1)[:, shared:].clamp(min=0),
-            past_key_values=self._cache,
+            attention_mask=mask.long(),
+            position_ids=(mask.cumsum(1) - 1)[:, -length:].clamp(min=0),
+            past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,
         )
         self.logits: Tensor = out.logits
         """``(trees, slots, vocabulary)`` after the nodes of the last step."""
-        self._sees = mask.bool()[:, None]
+        self.sees = mask[:, None]
         """``(trees, slots, nodes)``: what each node of the last step attends to."""
         self._depth = mask.sum(1, keepdim=True)
         """``(trees, slots)``: how many tokens lead to it, itself included."""
@@ -166,7 +209,7 @@ class _Grove:
         Returns:
             the slot of each new node in its tree.
         """
-        trees, width = self._sees.shape[:2]
+        trees, width = self.sees.shape[:2]
         tree = parents // width
         first = torch.searchsorted(tree, torch.arange(trees, device=tree.device))
         slot = torch.arange(len(tree), device=tree.device) - first[tree]
@@ -178,17 +221,29 @@ class _Grove:
         origin[tree, slot] = parents % width
         rows = torch.arange(trees, device=tree.device)[:, None]
         itself = torch.eye(slots, dtype=torch.bool, device=tree.device).expand(trees, -1, -1)
-        self._sees = torch.cat([self._sees[rows, origin], itself], dim=2)
+        self.sees = torch.cat([self.sees[rows, origin], itself], dim=2)
         self._depth = self._depth[rows, origin] + 1
         out = self._model(
             input_ids=ids,
-            attention_mask=self._sees[:, None],
+            attention_mask=self.sees[:, None],
             position_ids=self._depth - 1,
-            past_key_values=self._cache,
+            past_key_values=self.cache,
             use_cache=True,
         )
         self.logits = out.logits
         return slot
+
+
+def _groves(places: Sequence[int]) -> Iterator[list[int]]:
+    """Which trees grow at once: those whose beginnings lie in one place, and not too many.
+
+    >>> list(_groves([-1, 0, -1]))
+    [[0, 2], [1]]
+    """
+    for place in dict.fromkeys(places):
+        trees = [number for number, its in enumerate(places) if its == place]
+        for first in range(0, len(trees), MOST_TREES):
+            yield trees[first : first + MOST_TREES]
 
 
 def _share_out(requests: Sequence[Request]) -> tuple[list[Ids], list[int]]:

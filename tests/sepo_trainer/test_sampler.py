@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Reply, Request
 from sepo_trainer.rendering import Renderer
+from sepo_trainer.samplers import memory
 from sepo_trainer.samplers import transformers as transformers_sampler
 from sepo_trainer.samplers.transformers import MOST_ROWS, TransformersSampler
 from sepo_trainer.seeding import uniforms
@@ -163,6 +164,88 @@ def test_publishing_takes_the_learners_weights():
     drawn.publish(4)
     assert drawn.version == 4
     assert drawn.generate([request])[0].output_ids == (favourite,) * 3
+
+
+def conversations(replies: list[Reply], asked: list[Request]) -> list[Request]:
+    """What is asked next: each prompt goes on from its reply, by more or less, or not at all."""
+    news = [(), prompt("They bet."), prompt("They check. You win 1 point.")]
+    return [
+        Request(one.prompt_ids + reply.output_ids + news[number % 3] + (5,), one.seed + 1)
+        if number % 5
+        else Request(prompt("You are dealt the Jack."), one.seed + 1)
+        for number, (one, reply) in enumerate(zip(asked, replies, strict=True))
+    ]
+
+
+def test_a_conversation_goes_on_as_if_all_of_it_were_read_again(monkeypatch):
+    """Four turns with replies that end early or late, conversations that drop out, others that
+    begin; several groves in one batch."""
+    monkeypatch.setattr(transformers_sampler, "MOST_TREES", 6)
+    often = 17  # ends a reply early now and then, since this model likes it
+    bias = torch.zeros(LANGUAGE.model.config.vocab_size)
+    bias[often] = 4.0
+    drawn = sampler(end_id=often)
+    hook = LANGUAGE.model.lm_head.register_forward_hook(lambda *of: of[-1] + bias)
+    try:
+        asked, lengths = requests(24), set()
+        for _ in range(4):
+            replies = drawn.generate(asked)
+            assert_same(replies, [naive(one, temperature=1.0, end_id=often) for one in asked])
+            lengths |= {len(reply.output_ids) for reply in replies}
+            asked = conversations(replies, asked)
+        assert len(lengths) > 3
+    finally:
+        hook.remove()
+
+
+def tokens_read(drawn: TransformersSampler, asked: list[Request]) -> int:
+    """By the model, padding included, while it replies to ``asked``."""
+    count = 0
+
+    def add(_, arguments, named):
+        nonlocal count
+        count += named.get("input_ids", arguments[0] if arguments else None).numel()
+
+    hook = drawn.model.register_forward_pre_hook(add, with_kwargs=True)
+    try:
+        drawn.generate(asked)
+    finally:
+        hook.remove()
+    return count
+
+
+def second_turn(drawn: TransformersSampler) -> list[Request]:
+    asked = [Request(prompt("You are dealt the Queen. " * 8), seed) for seed in range(3)]
+    replies = drawn.generate(asked)
+    return [
+        Request(one.prompt_ids + reply.output_ids + (5,), one.seed)
+        for one, reply in zip(asked, replies, strict=True)
+    ]
+
+
+def test_of_a_conversation_only_the_news_is_read(monkeypatch):
+    """What was drawn last and the news: two tokens each, besides the replies. Without room to
+    remember, the first prompt once more and all of each reply."""
+    drawn = sampler(end_id=-1)
+    asked = second_turn(drawn)
+    replies = 3 * (MOST - 1)
+    assert tokens_read(drawn, asked) == 3 * 2 + replies
+    monkeypatch.setattr(memory, "MOST_BYTES", 0)
+    forgetful = sampler(end_id=-1)
+    first = len(asked[0].prompt_ids) - MOST - 1
+    assert tokens_read(forgetful, second_turn(forgetful)) == first + 3 * (MOST + 1) + replies
+
+
+def test_nothing_is_remembered_of_earlier_weights():
+    language = tiny(hidden=32, layers=2, heads=2, run_seed=1)
+    drawn = TransformersSampler(language.model, end_id=-1, pad_id=0, max_new_tokens=3)
+    asked = second_turn(drawn)
+    with torch.no_grad():
+        for weight in language.model.parameters():
+            weight.mul_(1.5)
+    drawn.publish(1)
+    fresh = TransformersSampler(language.model, end_id=-1, pad_id=0, max_new_tokens=3)
+    assert drawn.generate(asked) == fresh.generate(asked)
 
 
 def test_the_tokenizers_own_end_token_ends_a_reply():
