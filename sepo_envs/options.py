@@ -9,6 +9,9 @@ from typing import Any
 
 from sepo_envs.catalogue import Domain
 
+ELSEWHERE = ("preset", "text", "api")
+"""What `sepo_envs.make` takes and no environment does."""
+
 
 def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[..., Any]) -> None:
     """Refuse an option that neither the rules of ``entry`` nor one of ``shells`` takes.
@@ -20,19 +23,26 @@ def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[
         ...
     TypeError: kuhn_poker has no option 'handz'. Did you mean 'hands'? The rules take hands; \
 the environment takes max_cycles, render_mode, profile, hook.
+    >>> refuse_unknown(domain("kuhn_poker"), {"preset": "paper"}, GameEnv)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    TypeError: kuhn_poker has no option 'preset'. That is for sepo_envs.make('kuhn_poker', preset=\
+...). ...
     """
     rules = signature(entry.make).parameters
-    own = [
+    own = dict.fromkeys(
         name
         for shell in shells
         for name, each in signature(shell).parameters.items()
         if each.kind is each.KEYWORD_ONLY
-    ]
+    )
     unknown = [name for name in options if name not in (*rules, *own)]
     if not unknown or any(each.kind is each.VAR_KEYWORD for each in rules.values()):
         return
     near = get_close_matches(unknown[0], [*rules, *own], n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if unknown[0] in ELSEWHERE:
+        hint = f" That is for sepo_envs.make({entry.name!r}, {unknown[0]}=...)."
     raise TypeError(
         f"{entry.name} has no option {unknown[0]!r}.{hint} "
         f"The rules take {', '.join(rules) or 'none'}; the environment takes {', '.join(own)}."
