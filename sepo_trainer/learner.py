@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,10 @@ from transformers import PreTrainedModel
 from sepo_trainer.forward import Distributions, next_token_logprobs, pad_right
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference, weighted_sum
 from sepo_trainer.records import Ids, Row, Trace
+
+
+class DivergedError(ValueError):
+    """Learning has left the numbers."""
 
 
 class Batch(NamedTuple):
@@ -61,14 +66,15 @@ class Learner:
     gradient_clip: float = 1.0
 
     def update(self, batches: Sequence[Batch], *, learning_rate: float) -> list[dict[str, float]]:
-        """One step on all ``batches``; returns of each what is worth a line in the log."""
+        """One step on all ``batches``; returns of each what is worth a line in the log.
+
+        Raises:
+            DivergedError: the gradient is no number.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         stats = [self.accumulate(batch) for batch in batches]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
-        return [found | {"gradient_norm": float(norm)} for found in stats]
+        norm = self._step(learning_rate)
+        return [found | {"gradient_norm": norm} for found in stats]
 
     def accumulate(self, batch: Batch) -> dict[str, float]:
         """Add the gradient of a batch's loss to the parameters, in microbatches of rows."""
@@ -96,7 +102,11 @@ class Learner:
     def imitate(
         self, traces: Sequence[Trace], weights: Sequence[float], *, learning_rate: float
     ) -> float:
-        """One supervised step on weighted conversations; returns nats per token of the expert's."""
+        """One supervised step on weighted conversations; returns nats per token of the expert's.
+
+        Raises:
+            DivergedError: the gradient is no number.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         spoken = [sum(trace.written) for trace in traces]
         total = sum(weight * tokens for weight, tokens in zip(weights, spoken, strict=True))
@@ -113,11 +123,27 @@ class Learner:
             part = -weighted_sum(seen.of(ids.to(device)), mask.to(device), share.to(device))
             part.backward()
             loss += float(part.detach())
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
+        self._step(learning_rate)
+        return loss
+
+    def _step(self, learning_rate: float) -> float:
+        """Move the weights by their gradients; returns the norm of these.
+
+        Raises:
+            DivergedError: it is no number. The weights are left as they are.
+        """
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip))
+        if not isfinite(norm):
+            raise DivergedError(
+                f"the gradient's norm is {norm}, so a step would ruin the weights; the last "
+                "checkpoint stands as it was. Use a lower rate (learning.learning_rate, "
+                "warm_start.learning_rate) or a slower rise (learning.rise), in a new run; if it "
+                "happens at the first step, look for a weight that is no number in the model."
+            )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.step()
-        return loss
+        return norm
 
     def refresh_reference(self) -> None:
         """Make the policy as it stands the reference."""

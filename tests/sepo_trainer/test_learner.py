@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sepo_trainer.learner import Batch, Learner, Pull, frozen_copy
+from sepo_trainer.learner import Batch, DivergedError, Learner, Pull, frozen_copy
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference
 from sepo_trainer.model import tiny
 from sepo_trainer.records import Row
@@ -216,6 +216,17 @@ def test_the_update_is_no_longer_than_the_clipped_gradient_allows():
     after = torch.cat([p.detach().flatten() for p in learner.model.parameters()])
     assert stats["gradient_norm"] > 0.01
     assert float((after - before).norm()) == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
+def test_a_gradient_that_is_no_number_stops_the_run_and_spares_the_weights(reward):
+    learner, rows = bandit()
+    rows[0] = replace(rows[0], advantages=(reward,))
+    before = [p.detach().clone() for p in learner.model.parameters()]
+    with pytest.raises(DivergedError, match=r"norm is nan.*learning\.learning_rate"):
+        learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
+    assert all(map(torch.equal, learner.model.parameters(), before))
+    assert not learner.optimizer.state, "nor is it remembered"
 
 
 def loss_and_slope(logprob: float, advantage: float, *, written=True, weight=1.0):
