@@ -16,10 +16,11 @@ from opponents.adaptive import every_seat, fictitious_play, quantal_response
 from opponents.opponent import Adaptive, Opponent, from_table
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.game import Weights
+from sepo_trainer import prices
 from sepo_trainer.action_table import ActionTableReader
 from sepo_trainer.arena import Arena
 from sepo_trainer.config import RunConfig
-from sepo_trainer.duals import ascended, check_budgets
+from sepo_trainer.duals import ascended
 from sepo_trainer.learner import Pull
 from sepo_trainer.model import LanguageModel
 from sepo_trainer.rendering import Renderer
@@ -50,6 +51,8 @@ class Standing:
     """Running means of what the policy earned against each opponent, likewise."""
     multipliers: dict[str, float] = field(default_factory=dict)
     """The weights that keep a budget, as they stand."""
+    charged: float = 1.0
+    """Share of what the penalties weigh that is charged by now, in a curriculum."""
 
     def notice(self, scores: Scores) -> None:
         """Take the results of an iteration into the running means."""
@@ -190,13 +193,18 @@ class Course:
 
     @property
     def prices(self) -> Weights:
-        """The weights in the loss: those of J, but for the multipliers that keep a budget."""
-        return replace(self.weights, **self.standing.multipliers)
+        """The weights in the loss: those of J, but for the multipliers that keep a budget, and less
+        in a curriculum that has not come to its end."""
+        full = asdict(self.weights) | self.standing.multipliers
+        return replace(
+            self.weights, **{name: self.standing.charged * full[name] for name in prices.PENALTIES}
+        )
 
     def climbed(self, known: Reading, scores: Scores) -> dict[str, float]:
-        """What is climbed in the place of parts of J: multipliers for weights, and u at risk."""
-        found = {f"lambda_{name}": price for name, price in self.standing.multipliers.items()}
+        """What is climbed in the place of parts of J: other weights of penalties, and u at risk."""
         objective = self.config.objective
+        moved = prices.PENALTIES if objective.curriculum else self.standing.multipliers
+        found = {f"lambda_{name}": getattr(self.prices, name) for name in moved}
         if objective.risk != "mean":
             met = {**scores.against, **scores.selves}
             payoffs = np.array([met[each.name].payoff for each in known.opponents["train"]])
@@ -204,8 +212,11 @@ class Course:
         return found
 
     def settle(self, scores: Scores, iteration: int) -> None:
-        """Move the multipliers by what ``iteration`` has shown, once it has been learned from."""
-        budget = self.config.objective.budget
+        """Move the multipliers by what ``iteration`` has shown, once it has been learned from, and
+        take the curriculum a step on."""
+        objective = self.config.objective
+        self.standing.charged = prices.charged(objective.curriculum, iteration + 1)
+        budget = objective.budget
         if iteration >= budget.delay:
             self.standing.multipliers = ascended(
                 self.standing.multipliers, scores, budget.allowed, step=budget.step, cap=budget.cap
@@ -226,6 +237,7 @@ class Course:
             "margins": self.standing.margins,
             "payoffs": self.standing.payoffs,
             "multipliers": self.standing.multipliers,
+            "charged": self.standing.charged,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -237,6 +249,7 @@ class Course:
             dict(state["margins"]),
             dict(state["payoffs"]),
             dict(state["multipliers"]),
+            state["charged"],
         )
 
     def _from_json(self, rows: Mapping[str, Mapping[str, float]]) -> ActionTable:
@@ -257,7 +270,7 @@ def set_out(
     stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
     rollout = config.rollout
-    weights = _weights(config, stage)
+    weights = prices.weights(config, stage)
     return Course(
         config=config,
         stage=stage,
@@ -290,27 +303,12 @@ def set_out(
             max_retries=rollout.max_retries,
         ),
         weights=weights,
-        standing=Standing(multipliers=_multipliers(config, stage, weights)),
+        standing=Standing(
+            multipliers=prices.multipliers(config, stage, weights),
+            charged=prices.charged(config.objective.curriculum, 0),
+        ),
         snapshots=snapshots,
     )
-
-
-def _weights(config: RunConfig, stage: Stage) -> Weights:
-    """The published weights, but for those that the configuration sets.
-
-    Raises:
-        ValueError: a weight is set for a harm that is not defined in this domain.
-    """
-    chosen = config.objective.model_dump(
-        include={"scale", "exploitability", "collusion", "externality"}, exclude_none=True
-    )
-    idle = sorted({"collusion", "externality"} & {name for name, value in chosen.items() if value})
-    if stage.domain.zero_sum and idle:
-        raise ValueError(
-            f"objective.{idle[0]} is {chosen[idle[0]]:g}, but {idle[0]} is not defined in "
-            f"{stage.domain.title}, which is zero sum: the weight would do nothing. Leave it out."
-        )
-    return replace(stage.domain.harms.published, **chosen)
 
 
 def _check_risk(config: RunConfig) -> None:
@@ -325,29 +323,6 @@ def _check_risk(config: RunConfig) -> None:
             "every group by its own spread, and with it the opponents' weights away. "
             "Use 'centered', or the risk 'mean'."
         )
-
-
-def _multipliers(config: RunConfig, stage: Stage, weights: Weights) -> dict[str, float]:
-    """Where the weights that keep a budget start: at what they would be without one.
-
-    Raises:
-        ValueError: a budget has no meaning, or no force.
-    """
-    budget, starts = config.objective.budget, asdict(weights)
-    pool_of = {"exploitability": "exploit", "collusion": "collusive", "externality": "train"}
-    check_budgets(
-        budget.allowed,
-        starts,
-        cap=budget.cap,
-        arm=config.objective.penalty_credit,
-        measurable=[
-            name
-            for name, pool in pool_of.items()
-            if pool in stage.pools and (name == "exploitability" or not stage.domain.zero_sum)
-        ],
-        title=stage.domain.title,
-    )
-    return {name: starts[name] for name in budget.allowed}
 
 
 def _to_json(table: ActionTable) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""A curriculum of penalties: when they come to weigh what, and what that does to the gradient."""
+
+import numpy as np
+import pytest
+
+from sepo_trainer.train import learnable
+from tests.sepo_trainer.runs import UNTRAINED, play, run_with
+from tests.sepo_trainer.test_budgets import trained
+from tests.sepo_trainer.test_gates import scripted
+
+DILEMMA = {"name": "prisoners_dilemma"}
+
+
+def test_the_penalties_rise_in_a_line_and_payoffs_stay(monkeypatch):
+    """The published 2.4, 1 and 1.8 by hand: nothing, a half, and from iteration 2 on all of it."""
+    run = scripted(*["[cooperate]"] * 4, objective={"curriculum": 2})
+    charged, steps = trained(run, monkeypatch)
+    found = [(w.exploitability, w.collusion, w.externality) for w in charged]
+    assert found == [(0, 0, 0), (1.2, 0.5, 0.9), (2.4, 1.0, 1.8), (2.4, 1.0, 1.8)]
+    assert {w.scale for w in charged} == {1.0}
+    logged = [step.stats["lambda_exploitability"] for step in steps]
+    assert logged == [0, 1.2, 2.4, 2.4], "what is logged is what is in the loss"
+    for step in steps:
+        parts = step.scores.u - 2.4 * step.scores.e - step.scores.c - 1.8 * step.scores.x
+        assert step.scores.objective == pytest.approx(parts), "and J is J"
+
+
+def test_a_budgets_multiplier_is_charged_by_the_same_share(monkeypatch):
+    """2.4, then 2.6 as in the budget's own test, of which nothing and a half is charged."""
+    objective = {"curriculum": 2, "budget": {"exploitability": 1.75, "step": 0.1, "delay": 0}}
+    charged, _ = trained(scripted("[cooperate]", "[cooperate]", objective=objective), monkeypatch)
+    assert [w.exploitability for w in charged] == pytest.approx([0, 1.3])
+
+
+def advantages(run, groups) -> list[list[float]]:
+    """Of every row of ``groups``, while every exploiter gains on the policy."""
+    gates = {group.key.opponent: 1.0 for group in groups}
+    return [list(row.advantages) for row in learnable(run.course, groups, gates)[0]]
+
+
+def test_at_its_start_the_gradient_is_that_of_reward_alone(warm_model):
+    """The other pools' groups are played, and carry no signal yet."""
+    model = warm_model("conversation")
+    rising = run_with(model, style="conversation", objective={"curriculum": 3})
+    groups, _ = play(rising)
+    train = [group for group in groups if group.key.pool == "train"]
+    assert advantages(rising, train) == advantages(
+        run_with(model, style="conversation", objective={"penalty_credit": "reward_only"}), train
+    )
+    others = [group for group in groups if group.key.pool != "train"]
+    assert not np.concatenate(advantages(rising, others)).any()
+    full = run_with(model, style="conversation")
+    assert np.concatenate(advantages(full, others)).any(), "they do once the penalties weigh"
+
+
+def test_how_far_it_has_come_is_saved_and_restored(tmp_path):
+    own = {"objective": {"curriculum": 10}}
+    run = run_with(UNTRAINED, game=DILEMMA, **own)
+    assert run.course.prices.exploitability == 0
+    run.course.standing.charged = 0.5
+    fresh = run_with(UNTRAINED, game=DILEMMA, **own)
+    fresh.restore(run.checkpoint(), source=tmp_path)
+    assert fresh.course.prices.exploitability == 1.2
