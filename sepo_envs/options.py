@@ -9,8 +9,8 @@ from typing import Any
 
 from sepo_envs.catalogue import Domain
 
-ELSEWHERE = ("preset", "text", "api")
-"""What `sepo_envs.make` takes and no environment does."""
+ELSEWHERE = ("preset", "text", "api", "opponent")
+"""What `sepo_envs.make` takes, and an environment that refuses it does not."""
 
 
 def refuse_unknown(entry: Domain, options: Mapping[str, Any], *shells: Callable[..., Any]) -> None:

@@ -16,13 +16,13 @@ from opponents.adaptive import every_seat, fictitious_play, quantal_response
 from opponents.opponent import Adaptive, Opponent, from_table
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.game import Weights
-from sepo_trainer import prices
 from sepo_trainer.action_table import ActionTableReader
 from sepo_trainer.arena import Arena
 from sepo_trainer.config import RunConfig
-from sepo_trainer.duals import ascended
+from sepo_trainer.duals import WEIGHTS_OF, ascended
 from sepo_trainer.learner import Pull
 from sepo_trainer.model import LanguageModel
+from sepo_trainer.prices import charged_share, chosen_weights, first_multipliers
 from sepo_trainer.rendering import Renderer
 from sepo_trainer.risk import emphasis, value
 from sepo_trainer.samplers import TextOpponent
@@ -51,8 +51,6 @@ class Standing:
     """Running means of what the policy earned against each opponent, likewise."""
     multipliers: dict[str, float] = field(default_factory=dict)
     """The weights that keep a budget, as they stand."""
-    charged: float = 1.0
-    """Share of what the penalties weigh that is charged by now, in a curriculum."""
 
     def notice(self, scores: Scores) -> None:
         """Take the results of an iteration into the running means."""
@@ -191,20 +189,18 @@ class Course:
         average = fictitious_play(tree, [*self.standing.past_responses, every_seat(tree, table)])
         return [from_table("average-response", average, "Brown, fictitious play (1951)")]
 
-    @property
-    def prices(self) -> Weights:
+    def prices(self, iteration: int) -> Weights:
         """The weights in the loss: those of J, but for the multipliers that keep a budget, and less
         in a curriculum that has not come to its end."""
         full = asdict(self.weights) | self.standing.multipliers
-        return replace(
-            self.weights, **{name: self.standing.charged * full[name] for name in prices.PENALTIES}
-        )
+        share = charged_share(self.config.objective.curriculum, iteration)
+        return replace(self.weights, **{name: share * full[name] for name in WEIGHTS_OF})
 
-    def climbed(self, known: Reading, scores: Scores) -> dict[str, float]:
+    def climbed(self, known: Reading, scores: Scores, iteration: int) -> dict[str, float]:
         """What is climbed in the place of parts of J: other weights of penalties, and u at risk."""
         objective = self.config.objective
-        moved = prices.PENALTIES if objective.curriculum else self.standing.multipliers
-        found = {f"lambda_{name}": getattr(self.prices, name) for name in moved}
+        moved = WEIGHTS_OF if objective.curriculum else self.standing.multipliers
+        found = {f"lambda_{name}": getattr(self.prices(iteration), name) for name in moved}
         if objective.risk != "mean":
             met = {**scores.against, **scores.selves}
             payoffs = np.array([met[each.name].payoff for each in known.opponents["train"]])
@@ -212,12 +208,11 @@ class Course:
         return found
 
     def settle(self, scores: Scores, iteration: int) -> None:
-        """Move the multipliers by what ``iteration`` has shown, once it has been learned from, and
-        take the curriculum a step on."""
+        """Move the multipliers by what ``iteration`` has shown, once it has been learned from; not
+        while a curriculum charges less than they say, which would drive them too high."""
         objective = self.config.objective
-        self.standing.charged = prices.charged(objective.curriculum, iteration + 1)
         budget = objective.budget
-        if iteration >= budget.delay:
+        if iteration >= max(budget.delay, objective.curriculum):
             self.standing.multipliers = ascended(
                 self.standing.multipliers, scores, budget.allowed, step=budget.step, cap=budget.cap
             )
@@ -237,7 +232,6 @@ class Course:
             "margins": self.standing.margins,
             "payoffs": self.standing.payoffs,
             "multipliers": self.standing.multipliers,
-            "charged": self.standing.charged,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -249,7 +243,6 @@ class Course:
             dict(state["margins"]),
             dict(state["payoffs"]),
             dict(state["multipliers"]),
-            state["charged"],
         )
 
     def _from_json(self, rows: Mapping[str, Mapping[str, float]]) -> ActionTable:
@@ -270,7 +263,7 @@ def set_out(
     stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
     rollout = config.rollout
-    weights = prices.weights(config, stage)
+    weights = chosen_weights(config, stage)
     return Course(
         config=config,
         stage=stage,
@@ -303,10 +296,7 @@ def set_out(
             max_retries=rollout.max_retries,
         ),
         weights=weights,
-        standing=Standing(
-            multipliers=prices.multipliers(config, stage, weights),
-            charged=prices.charged(config.objective.curriculum, 0),
-        ),
+        standing=Standing(multipliers=first_multipliers(config, stage, weights)),
         snapshots=snapshots,
     )
 

@@ -22,7 +22,7 @@ from sepo_trainer.records import Ids, Row, Trace
 
 
 class DivergedError(ValueError):
-    """Learning has left the numbers."""
+    """A gradient is infinite, or not a number."""
 
 
 class Batch(NamedTuple):
@@ -69,7 +69,7 @@ class Learner:
         """One step on all ``batches``; returns of each what is worth a line in the log.
 
         Raises:
-            DivergedError: the gradient is no number.
+            DivergedError: the gradient is not finite.
         """
         self.optimizer.zero_grad(set_to_none=True)
         stats = [self.accumulate(batch) for batch in batches]
@@ -105,7 +105,7 @@ class Learner:
         """One supervised step on weighted conversations; returns nats per token of the expert's.
 
         Raises:
-            DivergedError: the gradient is no number.
+            DivergedError: the gradient is not finite.
         """
         self.optimizer.zero_grad(set_to_none=True)
         spoken = [sum(trace.written) for trace in traces]
@@ -130,7 +130,7 @@ class Learner:
         """Move the weights by their gradients; returns the norm of these.
 
         Raises:
-            DivergedError: it is no number. The weights are left as they are.
+            DivergedError: it is not finite. The weights are left as they are.
         """
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip))
         if not isfinite(norm):
@@ -138,7 +138,7 @@ class Learner:
                 f"the gradient's norm is {norm}, so a step would ruin the weights; the last "
                 "checkpoint stands as it was. Use a lower rate (learning.learning_rate, "
                 "warm_start.learning_rate) or a slower rise (learning.rise), in a new run; if it "
-                "happens at the first step, look for a weight that is no number in the model."
+                "happens at the first step, look for a weight in the model that is not finite."
             )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate

@@ -12,16 +12,15 @@ from sepo_trainer.config import RunConfig
 from sepo_trainer.duals import check_budgets
 from sepo_trainer.stage import Stage
 
-PENALTIES = ("exploitability", "collusion", "externality")
-"""The weights of J that a penalty is multiplied by."""
 
-
-def weights(config: RunConfig, stage: Stage) -> Weights:
+def chosen_weights(config: RunConfig, stage: Stage) -> Weights:
     """The published weights, but for those that the configuration sets.
 
     Raises:
-        ValueError: a weight is set for a harm that is not defined in this domain.
+        ValueError: a weight is set for a harm that is not defined in this domain, or a curriculum
+            would do nothing or never end.
     """
+    _check_curriculum(config)
     chosen = config.objective.model_dump(
         include={"scale", "exploitability", "collusion", "externality"}, exclude_none=True
     )
@@ -34,16 +33,16 @@ def weights(config: RunConfig, stage: Stage) -> Weights:
     return replace(stage.domain.harms.published, **chosen)
 
 
-def charged(curriculum: int, iteration: int) -> float:
+def charged_share(curriculum: int, iteration: int) -> float:
     """Share of what the penalties weigh that is charged in ``iteration``.
 
-    >>> [charged(4, iteration) for iteration in (0, 1, 4, 9)], charged(0, 0)
+    >>> [charged_share(4, iteration) for iteration in (0, 1, 4, 9)], charged_share(0, 0)
     ([0.0, 0.25, 1.0, 1.0], 1.0)
     """
     return min(1.0, iteration / curriculum) if curriculum else 1.0
 
 
-def multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str, float]:
+def first_multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str, float]:
     """Where the weights that keep a budget start: at what they would be without one.
 
     Raises:
@@ -64,3 +63,18 @@ def multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str, float
         title=stage.domain.title,
     )
     return {name: starts[name] for name in budget.allowed}
+
+
+def _check_curriculum(config: RunConfig) -> None:
+    length, arm = config.objective.curriculum, config.objective.penalty_credit
+    if length > config.learning.iterations:
+        raise ValueError(
+            f"objective.curriculum is {length}, but the run has {config.learning.iterations} "
+            "iterations (learning.iterations), so the penalties would never weigh their all. "
+            "Let it end before the run does."
+        )
+    if length and arm in ("reward_only", "shared"):
+        raise ValueError(
+            f"objective.curriculum is {length}, but with objective.penalty_credit = {arm!r} no "
+            "penalty has a gradient, so it would do nothing. Use 'credited', or leave it out."
+        )

@@ -52,7 +52,13 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
 
         began = perf_counter()
         lessons = [
-            learnable(course, each.groups, each.known.gates, each.known.emphasis)
+            learnable(
+                course,
+                each.groups,
+                each.known.gates,
+                each.known.emphasis,
+                iteration=run.iteration,
+            )
             for course, each in zip(run.courses, met, strict=True)
         ]
         batches = [
@@ -113,7 +119,7 @@ def _meet(course: Course, iteration: int) -> _Met:
     course.standing.notice(scores)
     clock.append(perf_counter())
     seconds = dict(zip(("read", "play"), np.diff(clock).tolist(), strict=True))
-    return _Met(known, groups, scores, course.climbed(known, scores), seconds)
+    return _Met(known, groups, scores, course.climbed(known, scores, iteration), seconds)
 
 
 def learnable(
@@ -121,16 +127,19 @@ def learnable(
     groups: Sequence[Group],
     gates: Mapping[str, float],
     emphasis: Mapping[str, float] = MappingProxyType({}),
+    *,
+    iteration: int = 0,
 ) -> tuple[list[Row], dict[str, float]]:
     """What was played as rows to learn from, and how much signal the groups carry.
 
     Args:
         gates, emphasis: as `credit` takes them.
+        iteration: the one that they were played in, which a curriculum goes by.
     """
     credited = credit(
         groups,
         arm=course.config.objective.penalty_credit,
-        weights=course.prices,
+        weights=course.prices(iteration),
         harms=course.stage.domain.harms,
         gates=gates,
         emphasis=emphasis,

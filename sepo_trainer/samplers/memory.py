@@ -21,11 +21,12 @@ from transformers.cache_utils import DynamicLayer
 from sepo_trainer.records import Ids
 
 MOST_BYTES = 2**30
-"""Of caches that are kept. What does not fit is read again."""
+"""Of caches that are kept; what does not fit is read again. While a batch is written, the caches of
+the last one are held as well, so the most that is held is twice this and the trees that grow."""
 
 
 class Beginning(NamedTuple):
-    """What some prompts begin with, as it was read before."""
+    """What some prompts begin with, in a cache."""
 
     cache: DynamicCache
     """A batch row for each prompt."""
@@ -35,23 +36,23 @@ class Beginning(NamedTuple):
     """How many tokens of each prompt these are."""
 
 
-class _Grown(NamedTuple):
-    """The cache of trees that have been written, and where each sequence lies in it."""
+class _Lies(NamedTuple):
+    """Where a sequence lies in the caches."""
 
-    cache: DynamicCache
-    trees: dict[Ids, int]
-    """By sequence, the tree that it stands in."""
-    paths: dict[Ids, Tensor]
-    """By sequence, the places of its tokens in that tree, in order."""
+    cache: int
+    tree: int
+    """Its batch row."""
+    path: Tensor
+    """The places of its tokens in that row, in order."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """The sequences of the last batch of replies, and their caches."""
+    """The sequences of the last batch of replies, and their caches. A conversation that sits out a
+    batch, as one does where two seats are asked in turn, is forgotten and read again."""
 
-    _grown: list[_Grown] = field(default_factory=list)
-    _of: dict[Ids, int] = field(default_factory=dict)
-    """By sequence, its place in ``_grown``."""
+    _caches: list[DynamicCache] = field(default_factory=list)
+    _known: dict[Ids, _Lies] = field(default_factory=dict)
     _bytes: int = 0
 
     def keep(
@@ -61,7 +62,7 @@ class Memory:
         trees: Sequence[int],
         sees: Sequence[Tensor],
     ) -> None:
-        """Remember ``sequences``, as far as there is room.
+        """Remember ``sequences``, if there is room for their cache.
 
         Args:
             trees: of each, its batch row.
@@ -71,47 +72,41 @@ class Memory:
         if self._bytes + size > MOST_BYTES:
             return
         self._bytes += size
-        self._of |= dict.fromkeys(sequences, len(self._grown))
-        self._grown.append(
-            _Grown(
-                cache,
-                dict(zip(sequences, trees, strict=True)),
-                dict(zip(sequences, (mask.nonzero()[:, 0] for mask in sees), strict=True)),
-            )
-        )
+        for sequence, tree, mask in zip(sequences, trees, sees, strict=True):
+            self._known[sequence] = _Lies(len(self._caches), tree, mask.nonzero()[:, 0])
+        self._caches.append(cache)
 
     def find(self, prompts: Sequence[Ids]) -> list[tuple[int, int]]:
-        """For each prompt ``(place, length)``: how many of its tokens are remembered, and among
-        which caches; ``(-1, 0)`` where none are. One token at least is left to read."""
-        lengths = sorted({len(sequence) for sequence in self._of}, reverse=True)
+        """For each prompt ``(cache, tokens)``: in which cache how many of its tokens are known, at
+        most all but one; ``(-1, 0)`` where none are."""
+        lengths = sorted({len(sequence) for sequence in self._known}, reverse=True)
         return [
             next(
                 (
-                    (self._of[prompt[:length]], length)
+                    (self._known[prompt[:length]].cache, length)
                     for length in lengths
-                    if length < len(prompt) and prompt[:length] in self._of
+                    if length < len(prompt) and prompt[:length] in self._known
                 ),
                 (-1, 0),
             )
             for prompt in prompts
         ]
 
-    def recall(self, place: int, beginnings: Sequence[Ids], model: PreTrainedModel) -> Beginning:
-        """The caches of ``beginnings``, all of them remembered at ``place``, side by side."""
-        grown = self._grown[place]
-        paths = [grown.paths[sequence] for sequence in beginnings]
-        longest, device = max(map(len, paths)), paths[0].device
-        where = torch.zeros((len(paths), longest), dtype=torch.long, device=device)
+    def recall(self, beginnings: Sequence[Ids], model: PreTrainedModel) -> Beginning:
+        """The caches of ``beginnings``, all of them known from one cache, side by side."""
+        lies = [self._known[sequence] for sequence in beginnings]
+        longest, device = max(len(each.path) for each in lies), model.device
+        where = torch.zeros((len(lies), longest), dtype=torch.long, device=device)
         mask = torch.zeros(where.shape, dtype=torch.bool, device=device)
-        for row, path in enumerate(paths):
-            where[row, longest - len(path) :] = path
-            mask[row, longest - len(path) :] = True
-        tree = torch.tensor([grown.trees[sequence] for sequence in beginnings], device=device)
+        for row, each in enumerate(lies):
+            where[row, longest - len(each.path) :] = each.path
+            mask[row, longest - len(each.path) :] = True
+        tree = torch.tensor([each.tree for each in lies], device=device)
         cache = DynamicCache(config=model.config)
-        for number, layer in enumerate(_layers(grown.cache)):
+        for number, layer in enumerate(_layers(self._caches[lies[0].cache])):
             keys, values = (of[tree[:, None], :, where].transpose(1, 2) for of in layer)
             cache.update(keys, values, number)
-        return Beginning(cache, mask, list(map(len, paths)))
+        return Beginning(cache, mask, list(map(len, beginnings)))
 
 
 def _layers(cache: DynamicCache) -> Iterator[tuple[Tensor, Tensor]]:

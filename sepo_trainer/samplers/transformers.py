@@ -26,13 +26,14 @@ from sepo_trainer.samplers.memory import Beginning, Memory
 from sepo_trainer.seeding import uniforms
 
 MOST_TREES = 256
-"""Trees that grow at once: what bounds the memory of the cache."""
+"""Trees that grow at once, which bounds the memory that they take."""
 MOST_ROWS = 32
 """Replies that grow in one tree. Attention costs their square where they all differ."""
 
 
 class TransformersSampler:
-    """Samples from ``model`` as it stands: the learner's own weights, so publishing copies nothing.
+    """Samples from ``model``, the learner's own, so publishing copies no weights; it forgets what
+    earlier ones have read, and so has to follow every change of them.
 
     Args:
         temperature: of the softmax; 0 takes the likeliest token.
@@ -73,14 +74,14 @@ class TransformersSampler:
         prompts, tree_of = _share_out(requests)
         found = self._memory.find(prompts)
         memory, replies = Memory(), dict[int, Reply]()
-        for grove in _groves([place for place, _ in found]):
+        for grove in _groves([cache for cache, _ in found]):
             beginning = self._begin([prompts[n] for n in grove], [found[n] for n in grove])
-            stands = {tree: place for place, tree in enumerate(grove)}
-            mine = [n for n, tree in enumerate(tree_of) if tree in stands]
+            row_of = {tree: row for row, tree in enumerate(grove)}
+            mine = [n for n, tree in enumerate(tree_of) if tree in row_of]
             grown = self._grow(
                 [requests[n] for n in mine],
                 [prompts[n] for n in grove],
-                [stands[tree_of[n]] for n in mine],
+                [row_of[tree_of[n]] for n in mine],
                 beginning,
                 memory,
             )
@@ -90,10 +91,9 @@ class TransformersSampler:
 
     def _begin(self, prompts: Sequence[Ids], found: Sequence[tuple[int, int]]) -> Beginning:
         """What ``prompts`` begin with: as it is remembered, or else what all of them share."""
-        place = found[0][0]
-        if place >= 0:
-            beginnings = [ids[:length] for ids, (_, length) in zip(prompts, found, strict=True)]
-            return self._memory.recall(place, beginnings, self.model)
+        if found[0] != (-1, 0):
+            beginnings = [ids[:known] for ids, (_, known) in zip(prompts, found, strict=True)]
+            return self._memory.recall(beginnings, self.model)
         shared, copies = shared_prefix(prompts), len(prompts)
         cache = read_shared(self.model, prompts[0][:shared], copies=copies)
         mask = torch.ones((copies, shared), dtype=torch.bool, device=self.model.device)
@@ -127,7 +127,8 @@ class TransformersSampler:
             chosen, logp = self._draw(grove.logits.flatten(0, 1), node, draws[active, step])
             tokens[active, step], logprobs[active, step] = chosen, logp
             going = (chosen != self.end_id) & (step + 1 < self.max_new_tokens)
-            read.update(zip(active[~going].tolist(), grove.sees[tree, slot][~going], strict=True))
+            done = ~going
+            read.update(zip(active[done].tolist(), grove.sees[tree[done], slot[done]], strict=True))
             if not going.any():
                 break
             active, tree = active[going], tree[going]
@@ -234,14 +235,14 @@ class _Grove:
         return slot
 
 
-def _groves(places: Sequence[int]) -> Iterator[list[int]]:
-    """Which trees grow at once: those whose beginnings lie in one place, and not too many.
+def _groves(caches: Sequence[int]) -> Iterator[list[int]]:
+    """Which trees grow at once: those whose beginnings lie in one cache, and not too many.
 
     >>> list(_groves([-1, 0, -1]))
     [[0, 2], [1]]
     """
-    for place in dict.fromkeys(places):
-        trees = [number for number, its in enumerate(places) if its == place]
+    for cache in dict.fromkeys(caches):
+        trees = [number for number, its in enumerate(caches) if its == cache]
         for first in range(0, len(trees), MOST_TREES):
             yield trees[first : first + MOST_TREES]
 

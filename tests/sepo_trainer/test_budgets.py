@@ -75,9 +75,9 @@ def test_multipliers_are_saved_and_restored(tmp_path):
     run = run_with(UNTRAINED, game=DILEMMA, **budget)
     run.course.standing.multipliers = {"exploitability": 3.3}
     fresh = run_with(UNTRAINED, game=DILEMMA, **budget)
-    assert fresh.course.prices.exploitability == 2.4
+    assert fresh.course.prices(0).exploitability == 2.4
     fresh.restore(run.checkpoint(), source=tmp_path)
-    assert fresh.course.prices.exploitability == 3.3
+    assert fresh.course.prices(0).exploitability == 3.3
 
 
 @pytest.mark.parametrize(

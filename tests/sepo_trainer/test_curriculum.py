@@ -8,8 +8,6 @@ from tests.sepo_trainer.runs import UNTRAINED, play, run_with
 from tests.sepo_trainer.test_budgets import trained
 from tests.sepo_trainer.test_gates import scripted
 
-DILEMMA = {"name": "prisoners_dilemma"}
-
 
 def test_the_penalties_rise_in_a_line_and_payoffs_stay(monkeypatch):
     """The published 2.4, 1 and 1.8 by hand: nothing, a half, and from iteration 2 on all of it."""
@@ -25,11 +23,11 @@ def test_the_penalties_rise_in_a_line_and_payoffs_stay(monkeypatch):
         assert step.scores.objective == pytest.approx(parts), "and J is J"
 
 
-def test_a_budgets_multiplier_is_charged_by_the_same_share(monkeypatch):
-    """2.4, then 2.6 as in the budget's own test, of which nothing and a half is charged."""
+def test_a_budgets_multiplier_waits_for_its_end_and_is_charged_by_the_same_share(monkeypatch):
+    """2.4 until iteration 2 has shown an excess of 2, then 2.6; charged nothing, a half, all."""
     objective = {"curriculum": 2, "budget": {"exploitability": 1.75, "step": 0.1, "delay": 0}}
-    charged, _ = trained(scripted("[cooperate]", "[cooperate]", objective=objective), monkeypatch)
-    assert [w.exploitability for w in charged] == pytest.approx([0, 1.3])
+    charged, _ = trained(scripted(*["[cooperate]"] * 4, objective=objective), monkeypatch)
+    assert [w.exploitability for w in charged] == pytest.approx([0, 1.2, 2.4, 2.6])
 
 
 def advantages(run, groups) -> list[list[float]]:
@@ -38,7 +36,7 @@ def advantages(run, groups) -> list[list[float]]:
     return [list(row.advantages) for row in learnable(run.course, groups, gates)[0]]
 
 
-def test_at_its_start_the_gradient_is_that_of_reward_alone(warm_model):
+def test_at_its_start_episodes_earn_what_they_earn_by_reward_alone(warm_model):
     """The other pools' groups are played, and carry no signal yet."""
     model = warm_model("conversation")
     rising = run_with(model, style="conversation", objective={"curriculum": 3})
@@ -53,11 +51,14 @@ def test_at_its_start_the_gradient_is_that_of_reward_alone(warm_model):
     assert np.concatenate(advantages(full, others)).any(), "they do once the penalties weigh"
 
 
-def test_how_far_it_has_come_is_saved_and_restored(tmp_path):
-    own = {"objective": {"curriculum": 10}}
-    run = run_with(UNTRAINED, game=DILEMMA, **own)
-    assert run.course.prices.exploitability == 0
-    run.course.standing.charged = 0.5
-    fresh = run_with(UNTRAINED, game=DILEMMA, **own)
-    fresh.restore(run.checkpoint(), source=tmp_path)
-    assert fresh.course.prices.exploitability == 1.2
+@pytest.mark.parametrize(
+    ("objective", "told"),
+    [
+        ({"curriculum": 9}, "9, but the run has 8 iterations"),
+        ({"curriculum": 4, "penalty_credit": "shared"}, "no penalty has a gradient"),
+        ({"curriculum": 4, "penalty_credit": "reward_only"}, "no penalty has a gradient"),
+    ],
+)
+def test_one_that_does_nothing_or_never_ends_is_refused(objective, told):
+    with pytest.raises(ValueError, match=told):
+        run_with(UNTRAINED, objective=objective, learning={"iterations": 8})

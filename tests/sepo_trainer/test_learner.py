@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sepo_trainer.learner import Batch, DivergedError, Learner, Pull, frozen_copy
 from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference
 from sepo_trainer.model import tiny
-from sepo_trainer.records import Row
+from sepo_trainer.records import Row, Trace
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates, play, rows_played, run_with
 from tests.sepo_trainer.tabular import changing
@@ -218,15 +218,25 @@ def test_the_update_is_no_longer_than_the_clipped_gradient_allows():
     assert float((after - before).norm()) == pytest.approx(0.01, rel=1e-3)
 
 
-@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
-def test_a_gradient_that_is_no_number_stops_the_run_and_spares_the_weights(reward):
+@pytest.mark.parametrize(("reward", "norm"), [(float("nan"), "nan"), (3e38, "inf")])
+def test_a_gradient_that_is_not_finite_stops_the_run_and_spares_the_weights(reward, norm):
+    """The second one's entries are numbers still; their squares are not."""
     learner, rows = bandit()
     rows[0] = replace(rows[0], advantages=(reward,))
     before = [p.detach().clone() for p in learner.model.parameters()]
-    with pytest.raises(DivergedError, match=r"norm is nan.*learning\.learning_rate"):
+    with pytest.raises(DivergedError, match=rf"norm is {norm}.*learning\.learning_rate"):
         learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
     assert all(map(torch.equal, learner.model.parameters(), before))
     assert not learner.optimizer.state, "nor is it remembered"
+
+
+def test_so_does_one_of_the_warm_start():
+    learner, _ = bandit()
+    before = [p.detach().clone() for p in learner.model.parameters()]
+    traces = [Trace((7,), (11,), (True,)), Trace((7,), (12,), (True,))]
+    with pytest.raises(DivergedError, match=r"warm_start\.learning_rate"):
+        learner.imitate(traces, [1.0, float("nan")], learning_rate=1e-3)
+    assert all(map(torch.equal, learner.model.parameters(), before))
 
 
 def loss_and_slope(logprob: float, advantage: float, *, written=True, weight=1.0):

@@ -177,23 +177,32 @@ def conversations(replies: list[Reply], asked: list[Request]) -> list[Request]:
     ]
 
 
-def test_a_conversation_goes_on_as_if_all_of_it_were_read_again(monkeypatch):
+@pytest.mark.parametrize("most_bytes", [2**30, 300_000])
+def test_a_conversation_goes_on_as_if_all_of_it_were_read_again(most_bytes, monkeypatch):
     """Four turns with replies that end early or late, conversations that drop out, others that
-    begin; several groves in one batch."""
+    begin; several groves in one batch, of which all are remembered, or only some."""
     monkeypatch.setattr(transformers_sampler, "MOST_TREES", 6)
+    monkeypatch.setattr(memory, "MOST_BYTES", most_bytes)
     often = 17  # ends a reply early now and then, since this model likes it
     bias = torch.zeros(LANGUAGE.model.config.vocab_size)
     bias[often] = 4.0
     drawn = sampler(end_id=often)
     hook = LANGUAGE.model.lm_head.register_forward_hook(lambda *of: of[-1] + bias)
     try:
-        asked, lengths = requests(24), set()
+        asked, lengths, remembered = requests(24), set(), []
         for _ in range(4):
+            found = drawn._memory.find([one.prompt_ids for one in asked])
+            remembered.append(sum(length > 0 for _, length in found))
             replies = drawn.generate(asked)
             assert_same(replies, [naive(one, temperature=1.0, end_id=often) for one in asked])
             lengths |= {len(reply.output_ids) for reply in replies}
             asked = conversations(replies, asked)
         assert len(lengths) > 3
+        first, *later = remembered
+        going_on = len(asked) - len(asked[::5])
+        assert first == 0
+        assert min(later) > 0
+        assert (later == [going_on] * 3) == (most_bytes == 2**30)
     finally:
         hook.remove()
 
