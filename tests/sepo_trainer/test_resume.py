@@ -24,7 +24,7 @@ VARIANTS = {
         *("--reference.kind", "refresh", "--reference.every", "2", "--learning.epochs", "2"),
         *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
         *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
-        *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "3"),
+        *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "2"),
     ],
 }
 """Running baselines, past responses, a reference that moves, a multiplier, snapshots of the policy;
