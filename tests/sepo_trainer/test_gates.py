@@ -49,9 +49,9 @@ def gates_of(run: Run, monkeypatch) -> tuple[list[dict[str, float]], list[Step]]
     used: list[dict[str, float]] = []
     learnable = training.learnable
 
-    def noting(course, groups, gates, emphasis):
+    def noting(course, groups, gates, emphasis, **when):
         used.append(dict(gates))
-        return learnable(course, groups, gates, emphasis)
+        return learnable(course, groups, gates, emphasis, **when)
 
     monkeypatch.setattr(training, "learnable", noting)
     steps: list[Step] = []

@@ -153,9 +153,9 @@ def test_where_the_policy_is_read_the_weights_are_those_of_its_exact_payoffs():
 def weights_used(run, monkeypatch):
     used, steps, learnable = [], [], training.learnable
 
-    def noting(course, groups, gates, emphasis):
+    def noting(course, groups, gates, emphasis, **when):
         used.append(dict(emphasis))
-        return learnable(course, groups, gates, emphasis)
+        return learnable(course, groups, gates, emphasis, **when)
 
     monkeypatch.setattr(training, "learnable", noting)
     train(run, lambda done: steps.extend(done))
