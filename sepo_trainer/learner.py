@@ -135,8 +135,8 @@ class Learner:
         norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip))
         if not isfinite(norm):
             raise DivergedError(
-                f"the gradient's norm is {norm}, so a step would ruin the weights; the last "
-                "checkpoint stands as it was. Use a lower rate (learning.learning_rate, "
+                f"the gradient's norm is {norm}, so a step would ruin the weights; what was "
+                "saved before stands. Use a lower rate (learning.learning_rate, "
                 "warm_start.learning_rate) or a slower rise (learning.rise), in a new run; if it "
                 "happens at the first step, look for a weight in the model that is not finite."
             )

@@ -67,11 +67,11 @@ def first_multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str,
 
 def _check_curriculum(config: RunConfig) -> None:
     length, arm = config.objective.curriculum, config.objective.penalty_credit
-    if length > config.learning.iterations:
+    if length >= config.learning.iterations:
         raise ValueError(
             f"objective.curriculum is {length}, but the run has {config.learning.iterations} "
             "iterations (learning.iterations), so the penalties would never weigh their all. "
-            "Let it end before the run does."
+            "Let it be shorter than the run."
         )
     if length and arm in ("reward_only", "shared"):
         raise ValueError(

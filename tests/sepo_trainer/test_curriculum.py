@@ -1,4 +1,4 @@
-"""A curriculum of penalties: when they come to weigh what, and what that does to the gradient."""
+"""A curriculum of penalties: when they come to weigh what, and what episodes then earn."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_at_its_start_episodes_earn_what_they_earn_by_reward_alone(warm_model):
 @pytest.mark.parametrize(
     ("objective", "told"),
     [
-        ({"curriculum": 9}, "9, but the run has 8 iterations"),
+        ({"curriculum": 8}, "8, but the run has 8 iterations"),
         ({"curriculum": 4, "penalty_credit": "shared"}, "no penalty has a gradient"),
         ({"curriculum": 4, "penalty_credit": "reward_only"}, "no penalty has a gradient"),
     ],
@@ -62,3 +62,9 @@ def test_at_its_start_episodes_earn_what_they_earn_by_reward_alone(warm_model):
 def test_one_that_does_nothing_or_never_ends_is_refused(objective, told):
     with pytest.raises(ValueError, match=told):
         run_with(UNTRAINED, objective=objective, learning={"iterations": 8})
+
+
+def test_one_that_ends_with_the_last_iteration_is_long_but_allowed():
+    run = run_with(UNTRAINED, objective={"curriculum": 7}, learning={"iterations": 8})
+    assert run.course.prices(6) != run.course.weights
+    assert run.course.prices(7) == run.course.weights
