@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
-from sepo_trainer.config import CourseConfig, ObjectiveConfig, RunConfig
+from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
     ObjectiveConfig.model_fields["penalty_credit"].annotation

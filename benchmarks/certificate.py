@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -99,10 +100,11 @@ def commit_of(root: Path) -> tuple[str, bool | None]:
     return commit, bool(changes)
 
 
-def source_digest(root: Path = ROOT) -> str:
-    """A digest of every Python file of `CODE`: equal digests, equal training runs."""
+def source_digest(root: Path = ROOT, *, packages: Sequence[str] = CODE) -> str:
+    """A digest of every Python file of ``packages``; of `CODE`: equal digests, equal training
+    runs."""
     digest = sha256()
-    for package in CODE:
+    for package in packages:
         for file in sorted((root / package).rglob("*.py")):
             digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
             digest.update(sha256(file.read_bytes()).digest())

@@ -7,15 +7,15 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from benchmarks.records import RESULTS, GameId, RecordError, Setting
 from sepo_envs.catalogue import domain
-from sepo_trainer.config import JOINT, ConfigError, RunConfig
-from sepo_trainer.resolve import resolve
+from sepo_trainer.settings.config import JOINT, ConfigError, RunConfig
+from sepo_trainer.settings.resolve import resolve
 
 RUNS = Path("runs/benchmarks")
 NOT_SETTINGS = ("seed", "name", "runs")
@@ -50,6 +50,29 @@ def guarded(command: Callable[[Sequence[str]], None], name: str) -> int:
         print(f"{name}: {said}", file=sys.stderr)
         return 130
     return 0
+
+
+def written(made: Mapping[Path, str], *, check: bool, command: str) -> bool:
+    """Write those of the files that are not as they should be; whether any was.
+
+    Args:
+        check: write nothing, and only say so.
+        command: that writes them.
+
+    Raises:
+        SystemExit: with ``check``, one is stale.
+    """
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_text() != text]
+    if check and stale:
+        print(
+            f"{stale[0]} is not as the records are. Mend it with: {command}",
+            file=sys.stderr,
+        )
+        raise SystemExit(1)
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[path])
+    return bool(stale)
 
 
 def parser(module: str, description: str, *, seeds: bool = True) -> argparse.ArgumentParser:

@@ -59,7 +59,7 @@ from benchmarks.progress import watched
 from benchmarks.records import Measure, Record, difference, load, measure, save
 from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
 from benchmarks.training_runs import Job, run_all, seeded, study
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 
 BENCHMARK = "credit_ablation"
 WARM = "warm start"

@@ -25,7 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from time import perf_counter
@@ -36,7 +36,7 @@ from scipy.optimize import linprog
 
 from benchmarks.certificate import certify
 from benchmarks.command_line import guarded
-from benchmarks.records import GameId, Record, measure, save
+from benchmarks.records import GameId, Measure, Record, measure, save
 from benchmarks.sequence_form import best_policy
 from opponents.decisions import (
     Decisions,
@@ -54,7 +54,7 @@ from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.exact import GameTree
 from sepo_envs.game import Weights
 from sepo_envs.games.item_negotiation.rules import possible_tables
-from sepo_trainer.scores import score
+from sepo_trainer.courses.scores import score
 
 CLOSE = 1e-9
 """How near the two sides of a bracket are brought, in units of J."""
@@ -163,8 +163,7 @@ def _of_kuhn() -> Separation:
 
 def record(name: str, found: Separation, seconds: float) -> Record:
     """What is stored of one domain."""
-    kind = domain(name)
-    settings = {"harms": "paper", "rules": "default", **asdict(kind.harms.published)}
+    title = domain(name).title
     numbers = {
         "J*": found.optimum,
         "reward alone": found.reward_alone,
@@ -172,26 +171,49 @@ def record(name: str, found: Separation, seconds: float) -> Record:
         "separation": Bracket(found.value, found.value),
     }
     units = {name: "share" if name == "separation" else "J" for name in numbers}
-    return Record(
-        benchmark="optimum",
-        name=name,
-        summary=f"the best J of any policy of {kind.title}, and how far reward alone is from it",
-        notes=(
-            "Exact: nothing is drawn, so the seed says nothing. The two values of a measure are "
-            "the lower and the upper end of its bracket.",
-        ),
-        game=GameId(id=f"sepo/{kind.title}-v{kind.version}", version=kind.version),
-        settings=settings,
-        config_digest=sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
-        seeds=(0,),
+    return computed(
+        "optimum",
+        name,
+        summary=f"the best J of any policy of {title}, and how far reward alone is from it",
+        note="Exact: nothing is drawn, so the seed says nothing. The two values of a measure are "
+        "the lower and the upper end of its bracket.",
         measures={
             "exact": {
                 name: measure(list(ends), units[name], over="repeats")
                 for name, ends in numbers.items()
             }
         },
+        command=f"python -m benchmarks.optimum {name} --record",
+        seconds=seconds,
+    )
+
+
+def computed(
+    benchmark: str,
+    name: str,
+    *,
+    summary: str,
+    note: str,
+    measures: Mapping[str, Mapping[str, Measure]],
+    command: str,
+    seconds: float,
+) -> Record:
+    """The record of what was computed of the domain ``name``, under default rules, at the published
+    weights and with the ``paper`` harms; nothing was played."""
+    kind = domain(name)
+    settings = {"harms": "paper", "rules": "default", **asdict(kind.harms.published)}
+    return Record(
+        benchmark=benchmark,
+        name=name,
+        summary=summary,
+        notes=(note,),
+        game=GameId(id=f"sepo/{kind.title}-v{kind.version}", version=kind.version),
+        settings=settings,
+        config_digest=sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        seeds=(0,),
+        measures={group: dict(found) for group, found in measures.items()},
         certificate=certify(
-            command=f"python -m benchmarks.optimum {name} --record",
+            command=command,
             threads=1,
             wall_seconds=seconds,
             peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -29,7 +29,7 @@ from benchmarks.paper_tables import (
 )
 from benchmarks.records import Record
 from sepo_envs.catalogue import domain
-from sepo_trainer.report.plots import COLORS
+from sepo_trainer.runs.report.plots import COLORS
 
 TITLE: Final = "SEPO on every domain, in miniature"
 TEMPLATE: Final = Path(__file__).with_name("paper_page.html.jinja")

@@ -21,12 +21,19 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import credit_ablation
-from benchmarks.command_line import RUNS, BenchmarkError, at_least, config_digest, guarded
+from benchmarks.command_line import (
+    RUNS,
+    BenchmarkError,
+    at_least,
+    config_digest,
+    guarded,
+    written,
+)
 from benchmarks.credit_ablation import Given, measured, optimum, store
 from benchmarks.records import RESULTS, Record, load
 from sepo_envs.catalogue import CATALOGUE
-from sepo_trainer.config import JOINT, RunConfig
-from sepo_trainer.resolve import resolve
+from sepo_trainer.settings.config import JOINT, RunConfig
+from sepo_trainer.settings.resolve import resolve
 
 BENCHMARK = "paper_table"
 GAMES = (
@@ -62,18 +69,9 @@ def main(arguments: Sequence[str]) -> None:
 
     made = paper_page.files(records(results), optima())
     place = results / BENCHMARK
-    stale = [name for name, text in made.items() if _text(place / name) != text]
-    if given.check and stale:
-        print(
-            f"{place / stale[0]} is not as the records are. Mend it with: "
-            "python -m benchmarks.paper_table --write",
-            file=sys.stderr,
-        )
-        raise SystemExit(1)
-    for name in stale:
-        place.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(made[name])
-    told = "are as the records are" if not stale else "are written anew"
+    files = {place / name: text for name, text in made.items()}
+    anew = written(files, check=given.check, command="python -m benchmarks.paper_table --write")
+    told = "are written anew" if anew else "are as the records are"
     console.print(f"The tables and pictures in {place} {told}.")
 
 
@@ -125,10 +123,6 @@ def _names(config: RunConfig) -> list[str]:
     """Of the records of a study with these settings."""
     game = config.game.name
     return [f"{JOINT}-{each}" for each in config.games] if game == JOINT else [game]
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text() if path.is_file() else None
 
 
 def _games(text: str) -> tuple[str, ...]:

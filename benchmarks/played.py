@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import outcomes
 from benchmarks.training_runs import Job
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 
 
 def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
@@ -35,9 +35,9 @@ def evaluated(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
     """The scorecard of the saved ``model`` by play, and its exact payoffs by opponent."""
     from transformers.utils.logging import disable_progress_bar  # only now: this process runs long
 
-    from sepo_trainer.evaluation import evaluate
-    from sepo_trainer.metrics import card_json
     from sepo_trainer.run import put_together
+    from sepo_trainer.runs.evaluation import evaluate
+    from sepo_trainer.runs.metrics import card_json
 
     disable_progress_bar()
     saved = config.model.model_copy(update={"path": model})

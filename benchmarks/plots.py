@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.outcomes import WINDOW
 from benchmarks.records import Measure, Record
-from sepo_trainer.report.plots import INK, MUTED, SERIES, SURFACE, render
+from sepo_trainer.runs.report.plots import INK, MUTED, SERIES, SURFACE, render
 
 MOST_BYTES = 200_000
 SIZE = (8.0, 4.0)

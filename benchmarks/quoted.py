@@ -5,10 +5,10 @@ A number says where it comes from in a comment behind it, which the rendered pag
     goes 97% <!-- = credit_ablation/split_negotiation | credited | share of the way to J* | mean -->
     of the way, to 0.94 [0.91, 0.96] <!-- = ... | mean interval -->; .77 <!-- from the paper -->
 
-The statistic is one of ``mean``, ``median``, ``low``, ``high`` (smallest and largest value), or
-``interval``, two numbers, or ``mean interval``, three. A number stands for the record's if that,
-written with as many decimals, is it. A page with the comment `ALL` has no decimal and no percentage
-without a source outside of code and links.
+The statistic is one of ``mean``, ``median``, ``low``, ``high`` (smallest and largest value),
+``first`` (that of the first seed), or ``interval``, two numbers, or ``mean interval``, three. A
+number stands for the record's if that, written with as many decimals, is it. A page with the
+comment `ALL` has no decimal and no percentage without a source outside of code and links.
 """
 
 from __future__ import annotations
@@ -87,7 +87,12 @@ def _statistic(found: Measure, name: str) -> list[float | None] | None:
         ends = [found.interval.low, found.interval.high]
     known: dict[str, list[float | None]] = {
         **{"mean": [found.mean], "median": [found.median], "low": [found.low]},
-        **{"high": [found.high], "interval": ends, "mean interval": [found.mean, *ends]},
+        **{
+            "high": [found.high],
+            "first": [found.values[0]],
+            "interval": ends,
+            "mean interval": [found.mean, *ends],
+        },
     }
     return known.get(name)
 

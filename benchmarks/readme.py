@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.command_line import BenchmarkError, guarded
+from benchmarks.command_line import BenchmarkError, guarded, written
 from benchmarks.records import RESULTS, Measure, Record, load_all
 
 README = RESULTS.parent / "README.md"
@@ -31,33 +31,24 @@ def main(arguments: Sequence[str]) -> None:
     given = made.parse_args(arguments)
     before = given.readme.read_text() if given.readme.is_file() else ""
     after = with_tables(before, tables(load_all(given.results), given.results), given.readme)
-    if after == before:
-        print(f"{given.readme} is as the records are.")
-    elif given.check:
-        print(
-            f"{given.readme} is not as the records are. Mend it with: python -m benchmarks.readme",
-            file=sys.stderr,
-        )
-        raise SystemExit(1)
-    else:
-        given.readme.write_text(after)
-        print(f"{given.readme} is written anew.")
+    anew = written({given.readme: after}, check=given.check, command="python -m benchmarks.readme")
+    print(f"{given.readme} is {'written anew' if anew else 'as the records are'}.")
 
 
-def with_tables(text: str, made: str, readme: Path) -> str:
+def with_tables(text: str, made: str, readme: Path, *, begin: str = BEGIN, end: str = END) -> str:
     """``text`` with ``made`` between its markers.
 
     Raises:
         BenchmarkError: the markers are missing or not in order.
     """
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
+    head, opened, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not opened or not closed:
         raise BenchmarkError(
             f"{readme} lacks the markers between which the tables go. Put these two lines into it: "
-            f"{BEGIN} and {END}"
+            f"{begin} and {end}"
         )
-    return f"{head}{BEGIN}\n\n{made}\n\n{END}{tail}"
+    return f"{head}{begin}\n\n{made}\n\n{end}{tail}"
 
 
 def tables(records: Sequence[Record], results: Path = RESULTS) -> str:
@@ -105,7 +96,7 @@ def _time_to_equilibrium(records: Sequence[Record]) -> str:
         "Exploitability in points per hand. Seconds are medians over seeds; in brackets how many "
         "seeds reached the mark. Memory is that of the largest process."
     )
-    return f"{_table(head, rows)}\n\n{legend}"
+    return f"{table(head, rows)}\n\n{legend}"
 
 
 def _credit_ablation(records: Sequence[Record]) -> str:
@@ -157,7 +148,7 @@ def _ablation_played(records: Sequence[Record]) -> str:
         "the warm start to the best J of any policy. The last column is paired by seed: above 0, "
         "credited is worth more."
     )
-    return f"{_table(head, rows)}\n\n{legend}"
+    return f"{table(head, rows)}\n\n{legend}"
 
 
 def _ablation_read(records: Sequence[Record]) -> str:
@@ -190,7 +181,7 @@ def _ablation_read(records: Sequence[Record]) -> str:
         "Of the final policies, exactly; J, u and e are means over seeds. The last column is "
         "paired by seed: below 0, credited ends nearer to equilibrium."
     )
-    return f"{_table(head, rows)}\n\n{legend}"
+    return f"{table(head, rows)}\n\n{legend}"
 
 
 def _every_measure(records: Sequence[Record]) -> str:
@@ -209,7 +200,7 @@ def _every_measure(records: Sequence[Record]) -> str:
         for group, quantities in record.measures.items()
         for quantity, found in quantities.items()
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _optimum(records: Sequence[Record]) -> str:
@@ -222,13 +213,24 @@ def _optimum(records: Sequence[Record]) -> str:
         "Exact. Of J*, the lower end of its bracket; separation is (J* - reward alone) / "
         "(J* - demonstrators), the least that the brackets allow."
     )
-    return f"{_table(('record', *quantities), rows)}\n\n{legend}"
+    return f"{table(('record', *quantities), rows)}\n\n{legend}"
+
+
+def _recall(records: Sequence[Record]) -> str:
+    rows = [
+        (_link(record), memory, _number(found["J"].low, "{:.4f}"))
+        for record in records
+        for memory, found in record.measures.items()
+    ]
+    legend = "Exact, of one policy for each memory; of J*, the lower end of its bracket."
+    return f"{table(('record', 'what is kept of the other bids', 'J'), rows)}\n\n{legend}"
 
 
 _TABLES: dict[str, Callable[[Sequence[Record]], str]] = {
     "time_to_equilibrium": _time_to_equilibrium,
     "credit_ablation": _credit_ablation,
     "optimum": _optimum,
+    "recall": _recall,
 }
 
 
@@ -263,7 +265,8 @@ def _link(record: Record) -> str:
     return f"[{record.name}](results/{record.benchmark}/{record.name}.json)"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """As Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

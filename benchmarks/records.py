@@ -13,14 +13,16 @@ from collections.abc import Mapping, Sequence
 from math import inf, isclose
 from pathlib import Path
 from statistics import fmean, median
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from benchmarks.bootstrap import CONFIDENCE, METHOD, mean_interval, paired_differences
 from benchmarks.certificate import ROOT, Certificate, Digest, Strict
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 RESULTS = ROOT / "benchmarks" / "results"
 SCHEMA = 1
@@ -193,40 +195,53 @@ def thinned(
 
 def save(record: Record, *, results: Path = RESULTS) -> Path:
     """Write ``record`` to its place under ``results``, over an older one of that name."""
-    path = results / record.benchmark / f"{record.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(_pretty(record.model_dump(mode="json")) + "\n")
-    draft.replace(path)
-    return path
+    return write(record, results / record.benchmark / f"{record.name}.json")
 
 
 def load(path: Path) -> Record:
     """The record in ``path``.
 
     Raises:
-        RecordError: it is no JSON, a field is missing, unknown or impossible, or it lies elsewhere
-            than its benchmark and name say.
+        RecordError: as `read` does, or it lies elsewhere than its benchmark and name say.
     """
-    mend = "Measure it again with the command it names, or restore the file from git."
-    try:
-        tree = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RecordError(f"{path} cannot be read as a record: {error}. {mend}") from error
-    version = tree.get("schema_version") if isinstance(tree, dict) else None
-    if version != SCHEMA:
-        raise RecordError(
-            f"{path} has schema_version {version!r}, and this code reads {SCHEMA}. {mend}"
-        )
-    try:
-        record = Record.model_validate(tree)
-    except ValidationError as error:
-        raise RecordError(f"{path}: {_explain(error)} {mend}") from error
+    record = read(path, Record, schema=SCHEMA)
     if (record.benchmark, record.name) != (path.parent.name, path.stem):
         raise RecordError(
             f"{path} says it is {record.benchmark}/{record.name}.json. Move it there."
         )
     return record
+
+
+def write(record: BaseModel, path: Path) -> Path:
+    """Write a record, over an older one; whoever reads meanwhile reads the old one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(pretty(record.model_dump(mode="json")) + "\n")
+    draft.replace(path)
+    return path
+
+
+def read(path: Path, kind: type[Kind], *, schema: int) -> Kind:
+    """A record of that kind.
+
+    Raises:
+        RecordError: it is no JSON, is of another schema version, or a field is missing, unknown or
+            impossible.
+    """
+    mend = "Measure it again with the command it names, or restore the file from git."
+    try:
+        tree = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"{path} cannot be read as a record: {error}. {mend}") from error
+    version = tree.get("schema_version") if isinstance(tree, dict) else None
+    if version != schema:
+        raise RecordError(
+            f"{path} has schema_version {version!r}, and this code reads {schema}. {mend}"
+        )
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise RecordError(f"{path}: {explained(error)} {mend}") from error
 
 
 def load_all(results: Path = RESULTS) -> list[Record]:
@@ -258,7 +273,7 @@ def _whole(measured: Measure) -> list[float]:
     return kept
 
 
-def _explain(error: ValidationError) -> str:
+def explained(error: ValidationError) -> str:
     """The first thing wrong, as a person would say it."""
     first: ErrorDetails = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -273,13 +288,13 @@ def _explain(error: ValidationError) -> str:
     return f"{where} is {first['input']!r}, but: {what[0].lower()}{what[1:]}."
 
 
-def _pretty(value: Any, indent: int = 0) -> str:
+def pretty(value: Any, indent: int = 0) -> str:
     """JSON with one field per line, but a list of numbers in one line: a point, a row of seeds."""
     inner = " " * (indent + 1)
     if isinstance(value, Mapping) and value:
-        lines = [f"{inner}{json.dumps(key)}: {_pretty(v, indent + 1)}" for key, v in value.items()]
+        lines = [f"{inner}{json.dumps(key)}: {pretty(v, indent + 1)}" for key, v in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{' ' * indent}}}"
     if isinstance(value, list) and any(isinstance(item, Mapping | list | str) for item in value):
-        lines = [inner + _pretty(item, indent + 1) for item in value]
+        lines = [inner + pretty(item, indent + 1) for item in value]
         return "[\n" + ",\n".join(lines) + f"\n{' ' * indent}]"
     return json.dumps(value, ensure_ascii=False)

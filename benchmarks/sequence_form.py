@@ -28,7 +28,7 @@ from sepo_envs.episode import Episode, begin
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import CHANCE, Weights
-from sepo_trainer.scores import meet
+from sepo_trainer.courses.scores import meet
 from sepo_trainer.stage import set_stage
 
 Sequence_ = tuple[str, Any] | None

@@ -1,8 +1,9 @@
-"""How fast the parts are: sampling against `generate`, one GRPO step, one exact score, and the
-environments against those of others.
+"""How fast the parts are: sampling against `generate`, one GRPO step, one exact score, training
+against TRL's trainer, and the environments against those of others.
 
 ``python -m benchmarks.speed`` measures the first three on the embedded model after its warm start,
-and then the environments; ``--sampler``, ``--step``, ``--exact`` and ``--environments`` choose.
+training on one that was warmed up for a game of many turns, and then the environments;
+``--sampler``, ``--step``, ``--exact``, ``--trainer`` and ``--environments`` choose.
 Everything runs in this process, one part after the other, each after runs that do not count.
 """
 
@@ -35,7 +36,7 @@ from benchmarks.progress import watched
 from benchmarks.records import GameId, Measure, Record, measure, save
 from benchmarks.sampler_speed import Timed, distinct_prompts, peer_generate, sample, tree_of
 from benchmarks.training_runs import run_all, study
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 
 if TYPE_CHECKING:
     from sepo_trainer.run import Run
@@ -46,6 +47,8 @@ REPLICATES = 16
 GAMES = 192
 """Of the small step: 6 deals, 2 seats, 2 opponents, 8 replicates."""
 PARTS = ("read", "play", "learn")
+MANY_TURNS = "prisoners_dilemma"
+"""Eight rounds are eight turns of one conversation."""
 
 
 class Subject(NamedTuple):
@@ -63,7 +66,8 @@ def main(arguments: Sequence[str]) -> None:
     made.add_argument("--step", action="store_true", help="seconds of a GRPO step")
     made.add_argument("--exact", action="store_true", help="milliseconds of an exact score")
     made.add_argument("--environments", action="store_true", help="steps per second of games")
-    pairs = "for --sampler and --environments (%(default)s)"
+    made.add_argument("--trainer", action="store_true", help="rollouts and steps against TRL's")
+    pairs = "for --sampler, --trainer and --environments (%(default)s)"
     made.add_argument("--pairs", type=at_least(1), default=9, help=pairs)
     made.add_argument("--steps", type=at_least(1), default=20, help="for --step (%(default)s)")
     made.add_argument("--repeats", type=at_least(1), default=50, help="for --exact (%(default)s)")
@@ -71,7 +75,8 @@ def main(arguments: Sequence[str]) -> None:
     given, config = parse(made, arguments)
     console = Console(highlight=False, soft_wrap=True)
     ending = f"-{given.name}" if given.name else ""
-    everything = not (given.sampler or given.step or given.exact or given.environments)
+    chosen = (given.sampler, given.step, given.exact, given.trainer, given.environments)
+    everything = not any(chosen)
     of_model = everything or given.sampler or given.step or given.exact
     warm = warm_started(config, given.runs, console) if of_model else config
     if config.warm_start.steps:
@@ -79,10 +84,10 @@ def main(arguments: Sequence[str]) -> None:
     else:
         weights = "given" if config.model.path else "random"
 
-    def subject(name: str, *options: str) -> Subject:
+    def subject(name: str, *options: str, of: RunConfig = config) -> Subject:
         named = [*options, "--name", given.name] if given.name else [*options]
-        line = command(f"benchmarks.{BENCHMARK}", config, *named)
-        return Subject(config, name + ending, line, perf_counter())
+        line = command(f"benchmarks.{BENCHMARK}", of, *named)
+        return Subject(of, name + ending, line, perf_counter())
 
     records: list[Record] = []
     if given.sampler or everything:
@@ -101,6 +106,11 @@ def main(arguments: Sequence[str]) -> None:
     if given.exact or everything:
         options = ("--exact", "--repeats", str(given.repeats))
         records.append(exact(warm, subject("exact", *options), weights, given.repeats))
+    if given.trainer or everything:
+        _, turns = parse(made, ["--game.name", MANY_TURNS, *arguments])
+        options = ("--trainer", "--pairs", str(given.pairs))
+        trained = warm_started(turns, given.runs, console)
+        records.append(trainer(trained, subject("trainer", *options, of=turns), given.pairs))
     if given.environments or everything:
         options = ("--environments", "--pairs", str(given.pairs))
         records.append(environments(subject("environments", *options), given.pairs))
@@ -226,6 +236,15 @@ def exact(settings: RunConfig, subject: Subject, weights: str, repeats: int) -> 
             }
         },
     )
+
+
+def trainer(settings: RunConfig, subject: Subject, pairs: int) -> Record:
+    """Our rollouts and whole steps in turn with those of TRL's trainer."""
+    from benchmarks import trainer_speed as speeds
+
+    found = speeds.measured(_assembled, speeds.settings_for(settings, pairs), pairs)
+    summary = "Rollouts and whole GRPO steps of a game of many turns, in turn with TRL's trainer."
+    return _record(subject, summary, speeds.notes(settings), found)
 
 
 def environments(subject: Subject, pairs: int) -> Record:

@@ -31,7 +31,7 @@ from benchmarks.progress import watched
 from benchmarks.records import Curve, Measure, Record, measure, save, thinned
 from benchmarks.training_runs import Job, lines, run_all, seeded, study
 from sepo_envs.exact import EXACT_BELOW
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 
 BENCHMARK = "time_to_equilibrium"
 MARKS = (0.02, 0.01, 0.005)
@@ -195,7 +195,8 @@ def read_curve(folder: Path) -> RunCurve:
     """From what a finished run left: a policy is timed when the update that made it was done."""
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     metrics = lines(folder / "metrics.jsonl")
-    spent = {line["iteration"]: _parts(line) for line in lines(folder / "timings.jsonl")}
+    timings = lines(folder / "timings.jsonl")
+    spent = {line["iteration"]: sum(line["seconds"].values()) for line in timings}
     clock = spent.get(-1, 0.0)  # the warm start
     points = []
     for line in metrics:
@@ -207,10 +208,6 @@ def read_curve(folder: Path) -> RunCurve:
         [*(line["uncovered"] for line in metrics), result["uncovered"]],
         fmean(line["foul_rate"] for line in metrics[-LAST_FOULS:]),
     )
-
-
-def _parts(line: dict[str, Any]) -> float:
-    return float(sum(value for part, value in line.items() if part != "iteration"))
 
 
 if __name__ == "__main__":

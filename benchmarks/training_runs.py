@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.certificate import source_digest
 from benchmarks.command_line import BenchmarkError, InterruptedStudyError, config_digest
-from sepo_trainer.config import RunConfig
-from sepo_trainer.resolve import to_toml
+from sepo_trainer.settings.config import RunConfig
+from sepo_trainer.settings.resolve import to_toml
 
 POLL = 0.05
 LOOK = 1.0

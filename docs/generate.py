@@ -22,6 +22,8 @@ SENTENCE = re.compile(r".*?[.:?](?= [A-Z`]|$)")
 REFERENCE = "---\ntitle: {0}\nsearch: {{ boost: 0.5 }}\n---\n\n::: {0}\n"
 FOLDER = re.compile(r"\[([^\]]*)\]\((?!https?:)[\w/]+\)")
 """A link to a folder of the repository, which a site has no page for."""
+TO_DOCS = re.compile(rb'(href="(?:\.\./)+)docs/([\w/-]+)\.md')
+"""A link of a page that a benchmark wrote to one of docs/, which is another file in a site."""
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -70,7 +72,10 @@ def made() -> Iterator[tuple[str, str | bytes]]:
     yield "contributing.md", from_root((ROOT / "CONTRIBUTING.md").read_text())
     yield "benchmarks/index.md", from_root((ROOT / "benchmarks/README.md").read_text())
     for file in sorted((ROOT / "benchmarks/results").rglob("*.*")):
-        yield file.relative_to(ROOT).as_posix(), file.read_bytes()
+        content = file.read_bytes()
+        if file.suffix == ".html":
+            content = TO_DOCS.sub(rb"\1\2.html", content)
+        yield file.relative_to(ROOT).as_posix(), content
 
 
 def modules() -> list[str]:
@@ -138,6 +143,8 @@ def from_root(text: str) -> str:
 
     >>> from_root("[docs](docs/metrics.md), [results](benchmarks/README.md), [files](results)")
     '[docs](metrics.md), [results](benchmarks/index.md), files'
+    >>> from_root("[from a folder](../docs/metrics.md)")
+    '[from a folder](../metrics.md)'
     """
-    text = text.replace("](docs/", "](").replace("](benchmarks/README.md", "](benchmarks/index.md")
-    return FOLDER.sub(r"\1", text)
+    text = text.replace("](docs/", "](").replace("](../docs/", "](../")
+    return FOLDER.sub(r"\1", text.replace("](benchmarks/README.md", "](benchmarks/index.md"))

@@ -234,7 +234,7 @@ def _unfold(table: Table, seat: int) -> Decisions:
     start = [
         (number, state, likely)
         for number in range(len(table.met))
-        for state, likely in _dealt(game, game.start())
+        for state, likely in dealt(game, game.start())
     ]
     beliefs, roots = _told_apart(table, start, seat)
     levels: list[Level] = []
@@ -255,7 +255,7 @@ def _unfold(table: Table, seat: int) -> Decisions:
                 for (number, state, likely), answer in zip(belief, answers, strict=True):
                     for theirs, chance in answer:
                         moved = game.play(state, {seat: move, other: theirs})
-                        for then, luck in _dealt(game, moved):
+                        for then, luck in dealt(game, moved):
                             weight = likely * chance * luck
                             gain += weight * table.gained(number, then, seat)
                             if game.actors(then):
@@ -303,7 +303,7 @@ def _answer(game: Game, opponent: Opponent, state: State, seat: int) -> list[tup
     return [(move, p) for move, p in row.items() if p > 0]
 
 
-def _dealt(game: Game, state: State) -> Iterator[tuple[State, float]]:
+def dealt(game: Game, state: State) -> Iterator[tuple[State, float]]:
     """Where chance can lead until somebody decides, and how likely."""
     waiting = [(state, 1.0)]
     while waiting:
@@ -324,13 +324,13 @@ def terms_of(table: Table, policy: Opponent) -> Floats:
     for seat in table.seats:
         for number, (opponent, _) in enumerate(table.met):
             players = {seat: policy, 1 - seat: opponent}
-            reached = _merged(table, _dealt(game, game.start()), seat, players)
+            reached = _merged(table, dealt(game, game.start()), seat, players)
             while reached:
                 after: list[tuple[State, float]] = []
                 for state, likely in reached.items():
                     for first, p in _answer(game, players[0], state, 0):
                         for second, q in _answer(game, players[1], state, 1):
-                            for then, luck in _dealt(game, game.play(state, {0: first, 1: second})):
+                            for then, luck in dealt(game, game.play(state, {0: first, 1: second})):
                                 weight = likely * p * q * luck
                                 total += weight * table.gained(number, then, seat)
                                 if game.actors(then):

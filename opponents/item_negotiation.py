@@ -11,10 +11,14 @@ exploiter here: the one unit of each item that it leaves is worth more than half
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import starmap
 
+import numpy as np
+from numpy.typing import NDArray
+
 from opponents.opponent import Opponent, Pool
-from sepo_envs.games.item_negotiation.rules import Observation, Vector, deal, up_to, worth
+from sepo_envs.games.item_negotiation.rules import Observation, Vector, up_to, worth
 
 AXELROD = "R. Axelrod, The Evolution of Cooperation (1984)"
 BROWN = "G. W. Brown, Iterative solution of games by fictitious play (1951)"
@@ -126,11 +130,15 @@ def best_reply(seen: Observation) -> Vector:
     """
     table, values = _dealt(seen)
     theirs = [past.theirs for past in seen.history] or [half(seen)]
+    mine = _demands(table)
+    fits = (mine[:, None] <= np.array(table) - np.array(theirs)).all(2).sum(1)
+    return up_to(table)[int((mine @ np.array(values) * fits).argmax())]
 
-    def expected(mine: Vector) -> int:
-        return worth(values, mine) * sum(deal(table, (mine, other)) for other in theirs)
 
-    return max(up_to(table), key=expected)
+@cache
+def _demands(table: Vector) -> NDArray[np.int64]:
+    """``(demands, items)``: every legal demand, in the order of the moves."""
+    return np.array(up_to(table))
 
 
 def yielding(seen: Observation) -> Vector:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, TypeAlias
 
+from sepo_envs.choices import illegal
 from sepo_envs.exact.action_table import ROUNDING, ActionTable
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.game import Move
@@ -54,7 +56,7 @@ class Opponent:
                 f"in {observation!r}. "
                 "Mend its policy: it must answer every observation with move probabilities."
             ) from error
-        wrong = [move for move, p in row.items() if p > 0 and move not in legal]
+        wrong = illegal(row, legal)
         if wrong:
             raise OpponentError(
                 f"opponent {self.name!r} plays {wrong[0]!r} in {observation!r}, where only "
@@ -94,5 +96,9 @@ class Pool:
 
 
 def from_table(name: str, table: ActionTable, citation: str) -> Opponent:
-    """The opponent that plays ``table``, looked up by situation."""
-    return Opponent(name, lambda observation: table[observation.situation], citation)
+    """The opponent that plays ``table``, looked up by situation. It can be pickled."""
+    return Opponent(name, partial(_looked_up, table), citation)
+
+
+def _looked_up(table: ActionTable, observation: Any) -> Mapping[Move, float]:
+    return table[observation.situation]

@@ -17,9 +17,7 @@ observation, reward or info of another seat before every seat has chosen.
 
 from __future__ import annotations
 
-import operator
-import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import gymnasium
@@ -28,13 +26,15 @@ from gymnasium.spaces import Box, Dict, Discrete, Space
 from numpy.typing import NDArray
 from pettingzoo import AECEnv
 
-from sepo_envs.atlas import Atlas, Journey, atlas
+from sepo_envs.actions import not_legal, read_action
+from sepo_envs.atlas import UNDEALT, Journey, Payments, atlas
 from sepo_envs.catalogue import CATALOGUE, Domain, domain
-from sepo_envs.draws import DEAL, Source, next_source
-from sepo_envs.episode import Episode, out_of_cycles, restore
+from sepo_envs.draws import DEAL, Floats, Source, next_source
+from sepo_envs.episode import Episode, out_of_cycles
 from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, Move
 from sepo_envs.games.options import check_whole
-from sepo_envs.hooks import HarmsHook, PenaltyHook, Report
+from sepo_envs.hooks import HarmsHook, PenaltyHook, Report, checked_hook
+from sepo_envs.opening import opening
 from sepo_envs.options import refuse_unknown
 
 Frame: TypeAlias = str | NDArray[np.uint8]
@@ -46,6 +46,18 @@ Last: TypeAlias = tuple[Any, float, bool, bool, dict[str, Any]]
 def env(game: str | Domain, **options: Any) -> GameEnv:
     """`GameEnv`, under the name that PettingZoo's modules use; it needs no guards around it."""
     return GameEnv(game, **options)
+
+
+class Blank:
+    """What is known of agents before they play, and that they have ended: quicker to copy than to
+    make anew."""
+
+    __slots__ = ("ended", "fouls", "going_on", "points")
+
+    def __init__(self, agents: Sequence[str]) -> None:
+        self.points = dict.fromkeys(agents, 0.0)
+        self.fouls: dict[str, float] = dict.fromkeys(agents, 0)
+        self.going_on, self.ended = dict.fromkeys(agents, False), dict.fromkeys(agents, True)
 
 
 class GameEnv(AECEnv):  # type: ignore[misc]
@@ -69,10 +81,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
     have a number per agent; after termination, not truncation, ``penalties`` is the hook's report,
     measured when it is first read.
 
-    `episode` is everything that has happened so far. A reset with a seed starts that seed's episode
-    0, each later one without a seed the next (`sepo_envs.draws`); `source` says which it is.
-    ``reset(options={"episode": record})`` goes on from a record that `Episode.save` wrote, and with
-    the same source it goes on as the original would have.
+    `episode` is everything that has happened so far; `journey` is that with what is known of where
+    it stands. A reset with a seed starts that seed's episode 0, each later one without a seed the
+    next (`sepo_envs.draws`); `source` says which. ``reset(options={"episode": record})`` goes on
+    from a record that `Episode.save` wrote, with the same source as the original would have.
     """
 
     def __init__(
@@ -94,7 +106,10 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         self.game: Game = self.domain.make(**options)
         self.words = self.domain.words(self.game)
         self.atlas = atlas(self.game)
-        self.hook = hook or HarmsHook(self.domain.harms, profile)
+        own = HarmsHook(self.domain.harms, profile)
+        self.hook = own if hook is None else checked_hook(hook)
+        self._pure = own if CATALOGUE.get(self.domain.name) is self.domain else None
+        """The domain's own hook, if it is known to answer alike whenever it is asked."""
         self.max_cycles = max_cycles
         self.render_mode = checked_render_mode(render_mode)
         self.metadata = {
@@ -104,6 +119,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             "is_parallelizable": self.domain.simultaneous,
         }
         self.possible_agents = [f"player_{seat}" for seat in range(self.game.seats)]
+        self._blank = Blank(self.possible_agents)
         self.observation_spaces = {
             agent: observation_space(self.game) for agent in self.possible_agents
         }
@@ -113,8 +129,8 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         features = len(self.game.feature_names) * self.game.seats
         self.state_space = Box(0, 1, (features,), np.float32)
         self.source: Source | None = None
-        self._journey: Journey | None = None
-        self.over = False
+        self.journey: Journey = UNDEALT
+        self.over = True
         self._calls = 0
         self.agents: list[str] = []
         self.agent_selection = self.possible_agents[0]
@@ -134,13 +150,6 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         """
         return self.journey.episode
 
-    @property
-    def journey(self) -> Journey:
-        """`episode`, with all that is known about where it stands."""
-        if self._journey is None:
-            raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
-        return self._journey
-
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Deal a new episode, or go on from ``options["episode"]``, a record of `Episode.save`.
 
@@ -152,14 +161,21 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         journey = opening(self.atlas, options)
         self._calls += 1
         self.source = next_source(self.source, seed)
-        self._deals = self.source.draws(DEAL, [who for who, _ in journey.entries].count(CHANCE))
-        journey.deal(self._deals)
-        self._journey = journey
+        self._deals: Floats | None = None
+        if journey.place.actor == CHANCE:
+            self._deal(journey)
+        self.journey = journey
         self.agents = self.possible_agents[:]
-        self._nothing = dict.fromkeys(self.agents, 0.0)
-        self.rewards, self._cumulative_rewards = self._nothing.copy(), self._nothing.copy()
-        self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = self.terminations.copy()
+        blank = self._blank
+        self.rewards, self._cumulative_rewards = blank.points.copy(), blank.points.copy()
+        self._so_far: dict[str, dict[str, float]] = {
+            "returns": blank.points.copy(),
+            "fouls": blank.fouls.copy(),
+        }
+        if options:
+            self._so_far["returns"] |= zip(self.agents, journey.returns, strict=True)
+            self._so_far["fouls"] |= zip(self.agents, journey.fouls, strict=True)
+        self.terminations, self.truncations = blank.going_on.copy(), blank.going_on.copy()
         self.over = False
         self._infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self._next_turn(journey.place.actor)
@@ -171,6 +187,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             RuntimeError: nothing was dealt, or every agent has left the table.
             ValueError: the agent's episode is over and its action is not None.
         """
+        place = self.journey.place  # which raises before the first reset
         if self.over:
             if not self.agents:
                 raise RuntimeError(
@@ -179,12 +196,12 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             self._calls += 1
             self._was_dead_step(action)
             return
-        legal = self.journey.place.legal
+        legal = place.legal
         move, foul = read_action(action, self.game.moves, legal), ""
         if move is FORFEIT:
             indices = [self.game.moves.index(allowed) for allowed in legal]
             foul = f"{not_legal(action)}; the legal ones are {indices}"
-        self.play(move, foul=foul)
+        self.play(move, foul)
 
     def agent_iter(self, max_iter: int = 2**63) -> Iterator[str]:
         """The agent whose turn it is, until all have left the table; step between two of them.
@@ -192,7 +209,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         Raises:
             RuntimeError: nothing was dealt, or nobody stepped since the last agent.
         """
-        _, calls = self.journey, -1  # the first of which raises before the first reset
+        _, calls = self.journey.place, -1  # the first of which raises before the first reset
         for _ in range(max_iter):
             if not self.agents:
                 return
@@ -225,30 +242,35 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         """The info of ``agent``, worked out when it is asked for."""
         info = self._infos[agent]
         if self.over and "returns" not in info:
-            told = self.journey.recall(totals, totals, self.journey, self.possible_agents)
-            info |= {name: numbers.copy() for name, numbers in told.items()}
+            info["returns"] = self._so_far["returns"].copy()
+            info["fouls"] = self._so_far["fouls"].copy()
             if self.journey.place.actor is None:
                 info["penalties"] = self._penalties(self.possible_agents.index(agent))
         return info
 
-    def play(self, move: Move | Forfeit, *, foul: str = "the move was forfeited") -> None:
+    def play(self, move: Move | Forfeit, foul: str = "the move was forfeited") -> None:
         """Let the agent whose turn it is make ``move``; ``foul`` is the reason of a FORFEIT.
 
         Raises:
             ValueError: the move is illegal here.
         """
         agent, journey = self.agent_selection, self.journey
-        finished = journey.go(move)
+        paid = journey.go(move)
         if journey.place.actor == CHANCE:
-            finished += journey.deal(self._deals)
+            paid += self._deal(journey)
         self._calls += 1
-        self._infos[agent] = {"foul": foul} if move is FORFEIT else {}
-        self.rewards, unread = self._nothing.copy(), self._cumulative_rewards
+        self._infos[agent] = {}
+        if move is FORFEIT:
+            self._infos[agent]["foul"] = foul
+            self._so_far["fouls"][agent] += 1
+        self.rewards = rewards = self._blank.points.copy()
+        unread, returns = self._cumulative_rewards, self._so_far["returns"]
         unread[agent] = 0.0
-        for points in finished:
-            for agent, reward in zip(self.agents, points, strict=True):
-                self.rewards[agent] += reward
-                unread[agent] += reward
+        for seat, points in paid:
+            earner = self.agents[seat]
+            rewards[earner] += points
+            unread[earner] += points
+            returns[earner] += points
         self._next_turn(journey.place.actor)
 
     def observe(self, agent: str) -> dict[str, Any]:
@@ -274,45 +296,31 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         legal = self.journey.place.legal if self.journey.place.actor == seat else ()
         return seen(self.game, self.journey.features[seat], legal)
 
+    def _deal(self, journey: Journey) -> Payments:
+        """Let chance act, by the next draws of the episode."""
+        if self._deals is None:
+            assert self.source is not None, "every episode has its source"
+            dealt = [way.entry.actor for way in journey.ways].count(CHANCE)
+            self._deals = self.source.floats(DEAL, dealt)
+        return journey.deal(self._deals)
+
     def _next_turn(self, actor: int | None) -> None:
         if actor is None or (self.max_cycles and out_of_cycles(self.episode, self.max_cycles)):
             self.over = True
-            self.terminations = dict.fromkeys(self.agents, actor is None)
-            self.truncations = dict.fromkeys(self.agents, actor is not None)
+            ended = self._blank.ended.copy()
+            if actor is None:
+                self.terminations = ended
+            else:
+                self.truncations = ended
             actor = 0
         self.agent_selection = self.agents[actor]
         if self.render_mode == "human":
             self.render()
 
     def _penalties(self, seat: int) -> Report:
-        hook, ours = self.hook, CATALOGUE.get(self.domain.name) is self.domain
-        if not (ours and isinstance(hook, HarmsHook) and hook.harms is self.domain.harms):
-            return hook(self.episode, seat)  # it may answer otherwise the next time
-        found = self.journey.recall((hook.profile, seat), hook, self.journey, seat)
-        return {name: harm.copy() for name, harm in found.items()}
-
-
-def opening(atlas: Atlas, options: Any) -> Journey:
-    """Where a reset with ``options`` starts: at the beginning, or where a record ends.
-
-    Raises:
-        TypeError: the options are no dictionary.
-        ValueError: ``options["episode"]`` cannot be gone on with.
-    """
-    if options is not None and not isinstance(options, Mapping):
-        raise TypeError(
-            f'options is {options!r}; a dictionary such as {{"episode": ...}} is meant.'
-        )
-    record = (options or {}).get("episode")
-    if record is None:
-        return atlas.start()
-    start = restore(atlas.game, record)
-    if start.actor is None:
-        raise ValueError(
-            "the record is of a finished episode, so there is nothing left to play. "
-            "Read it with sepo_envs.restore(game, record) instead."
-        )
-    return atlas.find(start)
+        if self._pure is None or self.hook is not self._pure:
+            return self.hook(self.episode, seat)
+        return self._pure.of_journey(self.journey, seat)
 
 
 def observation_space(game: Game) -> Dict:
@@ -330,43 +338,6 @@ def seen(game: Game, features: Sequence[float], legal: Sequence[Move]) -> dict[s
     return {
         "observation": np.array(features, np.float32),
         "action_mask": np.array([move in legal for move in game.moves], np.int8),
-    }
-
-
-def read_action(action: Any, moves: Sequence[Move], legal: Sequence[Move]) -> Move | Forfeit:
-    """The legal move with index ``action``; FORFEIT for anything else.
-
-    >>> read_action(np.int64(1), ("pass", "bet"), ("pass", "bet"))
-    'bet'
-    >>> read_action(-1, ("pass", "bet"), ("pass", "bet"))
-    FORFEIT
-    """
-    number = action_number(action)
-    return moves[number] if 0 <= number < len(moves) and moves[number] in legal else FORFEIT
-
-
-def action_number(action: Any) -> int:
-    """``action`` as an int; -1, which is no action's number, for what is no whole number.
-
-    >>> action_number(np.array(2)), action_number(1.0), action_number("bet"), action_number(None)
-    (2, -1, -1, -1)
-    """
-    try:
-        return operator.index(action)
-    except TypeError:
-        return -1
-
-
-def not_legal(action: Any) -> str:
-    """Why ``action`` is a foul, quoted no longer than needed to recognise it."""
-    return f"action {reprlib.repr(action)} is not legal here"
-
-
-def totals(episode: Episode | Journey, agents: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Each agent's points and fouls so far."""
-    return {
-        "returns": dict(zip(agents, episode.returns, strict=True)),
-        "fouls": dict(zip(agents, episode.fouls, strict=True)),
     }
 
 

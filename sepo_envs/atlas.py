@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from random import Random
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, Never, TypeVar, cast
 
+from sepo_envs.draws import Floats
 from sepo_envs.episode import Entry, Episode, advance, fouls, totalled
 from sepo_envs.game import (
     CHANCE,
@@ -44,18 +46,27 @@ from sepo_envs.protocol import Question, Style, asked
 T = TypeVar("T")
 Points = tuple[tuple[float, ...], ...]
 """Of rounds, oldest first, with a number for each seat."""
+Payments = tuple[tuple[int, float], ...]
+"""A seat and its points, for each seat and round, oldest first; nothing is left out but zeros."""
 MOST: Final = 20_000
 """Ways of one atlas that are remembered, some 20 to 110 MB; later ones are forgotten at once."""
 
 
-class Way(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Way:
     """What a move at a place comes to."""
 
+    entry: Entry
+    """Who acted, and what it did."""
     to: Place
-    points: Points
+    points: Points = ()
     """Of the rounds that it finishes."""
-    past: tuple[Any, ...]
+    payments: Payments = ()
+    """The same points, as they are paid out."""
+    past: tuple[Any, ...] = ()
     """What it adds to the past."""
+    recalled: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What `Journey.of_rounds` has worked out about the points."""
 
 
 class Ways(dict[Move | Forfeit, Way]):
@@ -98,8 +109,10 @@ class Place:
         self.ways = Ways(self)
         outcomes = atlas.game.chance_outcomes(state) if self.actor == CHANCE else ()
         self.outcomes = [outcome for outcome, _ in outcomes]
-        self.cumulative = list(accumulate(weight for _, weight in outcomes))
-        """Of the probabilities of the `outcomes`; there are some at chance nodes alone."""
+        self.cuts = list(accumulate(weight for _, weight in outcomes))
+        """Cumulative probabilities of all `outcomes` but the last; some at chance nodes alone."""
+        self.whole = self.cuts.pop() if outcomes else 0.0
+        """What they come to with the last."""
         self.question: Question | None = None
         """What the actor is asked, once `Atlas.ask` has been."""
         self.recalled: dict[Any, Any] = {}
@@ -114,54 +127,58 @@ class Place:
 
 
 class Journey:
-    """An episode being played: the place where it stands, and what has happened on the way there.
+    """An episode being played: the place where it stands, and the ways that led there.
 
     Pickled, it is its episode.
     """
 
-    __slots__ = ("entries", "past", "place", "rounds")
+    __slots__ = ("place", "ways")
 
-    def __init__(self, place: Place, rounds: Points, past: tuple[Any, ...]) -> None:
+    def __init__(self, place: Place) -> None:
         self.place = place
-        self.entries: list[tuple[Any, Move | Forfeit]] = []
-        """Who acted, CHANCE or a seat, and what it did; oldest first."""
-        self.rounds = list(rounds)
-        """Points of each finished round."""
-        self.past = list(past)
-        """What a shared place leaves out of the state (`MarkovGame.past`)."""
+        self.ways: list[Way] = []
+        """Gone so far, oldest first."""
 
-    def go(self, move: Move | Forfeit) -> Points:
-        """Let the actor do ``move``, and answer what the rounds paid that finish with it.
+    def go(self, move: Move | Forfeit) -> Payments:
+        """Let the actor do ``move``, and answer what the rounds pay that finish with it.
 
         Raises:
             ValueError: the episode is over, or the move is illegal here.
         """
-        place = self.place
-        self.place, points, past = place.ways[move]
-        self.entries.append((place.actor, move))
-        if points or past:
-            self.rounds += points
-            self.past += past
-        return points
+        way = self.place.ways[move]
+        self.place = way.to
+        self.ways.append(way)
+        return way.payments
 
-    def deal(self, rng: Random) -> Points:
-        """`Episode.deal`, by the same draws; what the rounds paid that finish with it."""
-        finished: Points = ()
+    def deal(self, rng: Random | Floats) -> Payments:
+        """`Episode.deal`, by the same draws; what the rounds pay that finish with it."""
+        paid: Payments = ()
         while (place := self.place).actor == CHANCE:
-            cumulative = place.cumulative  # with which `Random.choices` does this:
-            drawn = bisect(cumulative, rng.random() * cumulative[-1], 0, len(cumulative) - 1)
-            finished += self.go(place.outcomes[drawn])
-        return finished
+            drawn = bisect(place.cuts, rng.random() * place.whole)  # as `Random.choices` does
+            paid += self.go(place.outcomes[drawn])
+        return paid
 
     def recall(self, key: Hashable, work: Callable[..., T], *asked: Any) -> T:
         """What ``work(*asked)`` answers after this history; for each ``key`` it may be kept and
         shared."""
         place = self.place
+        if place.atlas.markov is not None:
+            return work(*asked)
         found: T | None = place.recalled.get(key)
         if found is None:
-            found = work(*asked)
-            if place.atlas.markov is None:
-                place.recalled[key] = found
+            found = place.recalled[key] = work(*asked)
+        return found
+
+    def of_rounds(self, key: Hashable, work: Callable[..., T], *asked: Any) -> list[T]:
+        """What ``work(points, *asked)`` answers about each finished round, oldest first; for each
+        ``key`` it may be kept and shared."""
+        found = [work(points, *asked) for points in self.place.atlas.rounds]
+        for way in self.ways:
+            if way.points:
+                known: list[T] | None = way.recalled.get(key)
+                if known is None:
+                    known = way.recalled[key] = [work(points, *asked) for points in way.points]
+                found += known
         return found
 
     @property
@@ -170,10 +187,19 @@ class Journey:
 
     @property
     def state(self) -> State:
-        markov = self.place.atlas.markov
-        if markov is None:
-            return self.place.state
-        return markov.rules.rejoin(tuple(self.past), markov.rules.present(self.place.state))
+        atlas, here = self.place.atlas, self.place.state
+        if atlas.markov is None:
+            return here
+        past = list(atlas.past)
+        for way in self.ways:
+            if way.past:
+                past += way.past
+        return atlas.markov.rules.rejoin(tuple(past), atlas.markov.rules.present(here))
+
+    @property
+    def rounds(self) -> list[tuple[float, ...]]:
+        """Points of each finished round."""
+        return [*self.place.atlas.rounds, *[each for way in self.ways for each in way.points]]
 
     @property
     def features(self) -> tuple[tuple[float, ...], ...]:
@@ -191,10 +217,14 @@ class Journey:
         return fouls(self.entries, self.game.seats)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """`Episode.entries`."""
+        return tuple([way.entry for way in self.ways])
+
+    @property
     def episode(self) -> Episode:
         """Everything that has happened so far."""
-        entries = tuple([Entry(actor, move) for actor, move in self.entries])
-        return Episode(self.game, self.state, entries, self.place.pending)
+        return Episode(self.game, self.state, self.entries, self.place.pending)
 
     def decisions(self, seat: int) -> Iterator[tuple[State, Move | Forfeit]]:
         """`Episode.decisions`."""
@@ -206,6 +236,18 @@ class Journey:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Atlas.find, (self.place.atlas, self.episode)
+
+
+class _Undealt:
+    def _refuse(self) -> Never:
+        raise RuntimeError("nothing has been dealt yet. Call reset first, reset(seed=0) say.")
+
+    place = ways = entries = rounds = state = episode = features = property(_refuse)
+    returns = fouls = go = deal = recall = of_rounds = decisions = property(_refuse)
+
+
+UNDEALT: Final = cast(Journey, _Undealt())
+"""Stands for the journey of a table that nobody has reset, and says so to whoever asks it."""
 
 
 class Markov(NamedTuple):
@@ -231,13 +273,15 @@ class Atlas:
         self._known: dict[Hashable, Place] = {}
         self._remembered = 0
         state = game.start()
-        self._rounds = game.payoffs(state)
-        self._past = () if self.markov is None else self.markov.rules.past(state)
-        self._start = self._place(state, (), game.actors(state), len(self._rounds))
+        self.rounds = game.payoffs(state)
+        """Points of rounds that are finished before anything has happened."""
+        self.past = () if self.markov is None else self.markov.rules.past(state)
+        """What a shared place leaves out of the state at the start (`MarkovGame.past`)."""
+        self._start = self._place(state, (), game.actors(state), len(self.rounds))
 
     def start(self) -> Journey:
         """A journey on which nothing has happened yet."""
-        return Journey(self._start, self._rounds, self._past)
+        return Journey(self._start)
 
     def find(self, episode: Episode) -> Journey:
         """The journey that ``episode`` is."""
@@ -254,15 +298,19 @@ class Atlas:
         """
         game, before = self.game, place.state
         state, pending = advance(game, before, place.actors, place.pending, move)
+        assert place.actor is not None, "nobody moves after the end"
+        named = (known for known in place.outcomes or place.legal if known == move)
+        entry = Entry(place.actor, next(named, move))  # 1 for 1.0: others may come this way, too
         if pending:
-            way = Way(self._place(state, pending, place.actors, place.settled), (), ())
+            way = Way(entry, self._place(state, pending, place.actors, place.settled))
         else:
             rounds, past = game.payoffs(state), ()
             if self.markov is not None:
                 rules = self.markov.rules
                 past = rules.past(state)[len(rules.past(before)) :]
             to = self._place(state, (), game.actors(state), len(rounds))
-            way = Way(to, rounds[place.settled :], past)
+            points = rounds[place.settled :]
+            way = Way(entry, to, points, payments(points, game.seats), past)
         self._remembered += 1
         return way, self._remembered <= MOST
 
@@ -297,6 +345,16 @@ class Atlas:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return atlas, (self.game, self.words, self.style)
+
+
+def payments(rounds: Points, seats: int) -> Payments:
+    """What these rounds pay out.
+
+    >>> payments(((3.0, 3.0), (0.0, 5.0)), seats=2)
+    ((0, 3.0), (1, 3.0), (1, 5.0))
+    """
+    paid = [pair for points in rounds for pair in zip(range(seats), points, strict=True)]
+    return tuple([(seat, points) for seat, points in paid if points])
 
 
 def by_value(words: Words | None) -> bool:

@@ -45,7 +45,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepo_envs.choices import Askable, Weights, checked_row
+from sepo_envs.choices import Askable, Weights, checked_row, places
 from sepo_envs.draws import (
     DEAL,
     GOLDEN,
@@ -131,6 +131,10 @@ class Board:
         self._offset = {seat: offset(seat_stream(seat)) for seat in range(game.seats)}
         self._offset[CHANCE] = offset(DEAL)
         self.forget()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Policies go by their identity, which is another in a copy: there each is asked anew."""
+        return self.__dict__ | {"_asked": {}, "_tables": {}}
 
     def forget(self) -> None:
         """Go back to the start: nothing reached, nobody asked.
@@ -347,9 +351,8 @@ class Board:
         if seen not in answers.by_observation:
             legal = self._moves[node]
             row = checked_row(policy, seen, legal)
-            slot = {move: number for number, move in enumerate((*legal, FORFEIT))}
             answers.by_observation[seen] = self._weights.row(
-                row.values(), [slot[move] for move in row]
+                row.values(), places(row, (*legal, FORFEIT))
             )
         answers.by_turn[turn] = answers.by_observation[seen]
         return answers.by_turn[turn]

@@ -1,28 +1,28 @@
 """Pictures of a table: one palette, one layout and a few shapes. Knows no game.
 
-The only file that speaks to Pillow, and only once a picture is drawn. Everything is drawn at twice
-its size and scaled down, which smooths the edges. Positions and sizes are in pixels of the
-finished picture, which is always ``WIDTH`` x ``HEIGHT``, so that frames make a video.
+Positions and sizes are in pixels of the finished picture, which is always ``WIDTH`` x ``HEIGHT``,
+so that frames make a video. What is drawn becomes pixels or markup once it is asked for either
+(`sepo_envs.pens`).
 
 >>> canvas = headed("Nim", "round 1 of 3", (Seat("player_0", 2.0), Seat("player_1", -2.0)))
 >>> canvas.text("5 matches left", (WIDTH / 2, 300), size=30)
 >>> canvas.pixels().shape
 (560, 896, 3)
+>>> canvas.svg().count("5 matches left")
+1
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sepo_envs.game import Game, State
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from sepo_envs.pens import Box, Color, Pen, PillowPen, Point, SvgPen
 
 WIDTH: Final = 896
 HEIGHT: Final = 560
@@ -32,12 +32,6 @@ TOP: Final = 136
 """Where a game's own part of the picture begins."""
 BOTTOM: Final = 516
 """Where it ends; below is the caption."""
-FINER: Final = 2
-
-Color: TypeAlias = str
-Point: TypeAlias = tuple[float, float]
-Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right, bottom."""
 
 PAPER: Final = "#f4f1ea"
 PANEL: Final = "#ffffff"
@@ -55,17 +49,18 @@ T = TypeVar("T")
 
 
 class Picture(Protocol):
-    """Draws a game's states, every card open, as a spectator sees them."""
+    """Draws a game's states."""
 
-    def draw(self, state: State) -> Canvas:
-        """The table in ``state``."""
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
+        """The table in ``state`` as ``seat`` sees it; None is a spectator, who sees every card."""
 
 
 class Seat(NamedTuple):
     """What the panel of one seat tells."""
 
     name: str
-    points: float
+    points: float | None
+    """None where nobody may see them."""
     on_turn: bool = False
     forfeits: int = 0
 
@@ -80,13 +75,20 @@ class Seat(NamedTuple):
         return ", ".join(said)
 
 
-def seats_at(game: Game, state: State, forfeits: Sequence[int] = ()) -> list[Seat]:
-    """Every seat of the table; ``forfeits`` are the seats that forfeited, once for each time."""
+def seats_at(
+    game: Game, state: State, forfeits: Sequence[int] = (), *, only: int | None = None
+) -> list[Seat]:
+    """Every seat of the table.
+
+    Args:
+        forfeits: the seats that forfeited, once for each time.
+        only: the one seat whose points are shown; None shows all.
+    """
     actors, rounds = game.actors(state), game.payoffs(state)
     return [
         Seat(
             f"player_{seat}",
-            sum(paid[seat] for paid in rounds),
+            sum(paid[seat] for paid in rounds) if only in (None, seat) else None,
             seat in actors,
             forfeits.count(seat),
         )
@@ -130,23 +132,10 @@ def newest(things: Sequence[T], most: int) -> list[tuple[int, T]]:
 
 
 class Canvas:
-    """An empty picture to draw on.
-
-    Raises:
-        ImportError: Pillow is not installed; the message says how to install it.
-    """
+    """An empty picture to draw on."""
 
     def __init__(self) -> None:
-        try:
-            from PIL import Image, ImageDraw, ImageFont
-        except ImportError as error:
-            raise ImportError(
-                "pictures are drawn with Pillow, which is not installed. Run "
-                '`pip install "sepo[render]"`, or use render_mode="ansi", which needs nothing.'
-            ) from error
-        self._image = Image.new("RGB", (WIDTH * FINER, HEIGHT * FINER), PAPER)
-        self._pen = ImageDraw.Draw(self._image)
-        self._font = ImageFont.load_default
+        self._strokes: list[Callable[[Pen], None]] = []
 
     def text(
         self,
@@ -167,17 +156,10 @@ class Canvas:
                 middle height, ``s`` for its base line or ``a`` for its top.
             width: what there is room for; longer text is set smaller.
         """
-        font = self._font(size * FINER)
-        if width is not None and font.getlength(words) > width * FINER:
-            font = self._font(size * FINER * width * FINER / font.getlength(words))
-        stroke = round(size * FINER / 36) if bold else 0
-        self._pen.text(
-            (at[0] * FINER, at[1] * FINER),
-            words,
-            fill=color,
-            font=font,
-            anchor=anchor,
-            stroke_width=stroke,
+        self._strokes.append(
+            lambda pen: pen.text(
+                words, at, size=size, color=color, anchor=anchor, bold=bold, width=width
+            )
         )
 
     def panel(
@@ -190,12 +172,8 @@ class Canvas:
         radius: float = 10,
     ) -> None:
         """A rectangle with round corners."""
-        self._pen.rounded_rectangle(
-            [number * FINER for number in box],
-            radius=radius * FINER,
-            fill=fill,
-            outline=edge,
-            width=round(line * FINER),
+        self._strokes.append(
+            lambda pen: pen.panel(box, fill=fill, edge=edge, line=line, radius=radius)
         )
 
     def bar(self, box: Box, share: float, *, color: Color) -> None:
@@ -211,21 +189,22 @@ class Canvas:
         self, center: Point, radius: float, *, fill: Color | None, edge: Color | None = None
     ) -> None:
         """A circle."""
-        self._pen.ellipse(self._around(center, radius), fill, edge, width=round(1.5 * FINER))
+        self._strokes.append(lambda pen: pen.disc(center, radius, fill=fill, edge=edge))
 
     def slice(self, center: Point, radius: float, start: float, end: float, *, fill: Color) -> None:
         """A slice of a pie, clockwise from ``start`` to ``end``; whole turns, 0 at the top."""
         if end > start:
-            degrees = (360 * start - 90, 360 * end - 90)
-            self._pen.pieslice(self._around(center, radius), *degrees, fill)
+            self._strokes.append(lambda pen: pen.slice(center, radius, start, end, fill=fill))
 
     def line(self, points: Iterable[Point], *, color: Color = LINE, width: float = 1.5) -> None:
         """A line through the points."""
-        self._pen.line(self._scaled(points), color, round(width * FINER), joint="curve")
+        kept = list(points)
+        self._strokes.append(lambda pen: pen.line(kept, color=color, width=width))
 
     def shape(self, points: Iterable[Point], *, fill: Color) -> None:
         """A filled polygon."""
-        self._pen.polygon(self._scaled(points), fill)
+        kept = list(points)
+        self._strokes.append(lambda pen: pen.shape(kept, fill=fill))
 
     def card(self, center: Point, letter: str, *, color: Color = INK, face_up: bool = True) -> None:
         """A playing card, 92 x 128; its back while ``face_up`` is False."""
@@ -247,29 +226,36 @@ class Canvas:
         self.text(words, at, size=17, color=QUIET, width=WIDTH - 2 * MARGIN)
 
     def pixels(self) -> NDArray[np.uint8]:
-        """``(HEIGHT, WIDTH, 3)``, red, green and blue from 0 to 255."""
-        return np.asarray(self._finished(), np.uint8)
+        """``(HEIGHT, WIDTH, 3)``, red, green and blue from 0 to 255.
+
+        Raises:
+            ImportError: Pillow is not installed; the message says how to install it.
+        """
+        return np.asarray(self._painted().finished(), np.uint8)
 
     def save(self, path: Path | str) -> None:
         """Write the picture in the format that the file's ending names, such as ``.png``.
 
         Raises:
+            ImportError: Pillow is not installed.
             ValueError: Pillow knows no such ending.
         """
-        self._finished().save(path)
+        self._painted().finished().save(path)
 
-    def _finished(self) -> Image:
-        return self._image.reduce(FINER)
+    def svg(self) -> str:
+        """The picture as markup, which needs no Pillow."""
+        pen = SvgPen(WIDTH, HEIGHT, PAPER)
+        self._draw_with(pen)
+        return pen.finished()
 
-    @staticmethod
-    def _around(center: Point, radius: float) -> list[float]:
-        x, y = center
-        box = (x - radius, y - radius, x + radius, y + radius)
-        return [number * FINER for number in box]
+    def _painted(self) -> PillowPen:
+        pen = PillowPen(WIDTH, HEIGHT, PAPER)
+        self._draw_with(pen)
+        return pen
 
-    @staticmethod
-    def _scaled(points: Iterable[Point]) -> list[Point]:
-        return [(x * FINER, y * FINER) for x, y in points]
+    def _draw_with(self, pen: Pen) -> None:
+        for stroke in self._strokes:
+            stroke(pen)
 
 
 def headed(title: str, status: str, seats: Sequence[Seat]) -> Canvas:
@@ -286,7 +272,7 @@ def headed(title: str, status: str, seats: Sequence[Seat]) -> Canvas:
         edge, line = (color, 3.5) if seat.on_turn else (LINE, 1.5)
         canvas.panel((left, top, left + width, bottom), edge=edge, line=line)
         canvas.disc((left + 20, 78 if seat.note else 90), 7, fill=color)
-        points, big = f"{seat.points:g}", width > 200
+        points, big = "?" if seat.points is None else f"{seat.points:g}", width > 200
         at = (left + width - 16, 90 if big else 79)
         canvas.text(points, at, size=30 if big else 20, anchor="rm", color=color, bold=True)
         room = width - 58 - (17 if big else 12) * len(points)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
 from sepo_envs.canvas import Canvas, Picture, seats_at, text_page
@@ -34,6 +33,7 @@ from sepo_envs.games.split_negotiation.harms import SplitNegotiationHarms
 from sepo_envs.games.split_negotiation.picture import SplitNegotiationPicture
 from sepo_envs.games.split_negotiation.rules import SplitNegotiation
 from sepo_envs.games.split_negotiation.words import SplitNegotiationWords
+from sepo_envs.hints import did_you_mean
 
 AS_PUBLISHED: Final[Mapping[str, Mapping[str, Any]]] = {"default": {}, "paper": {}}
 """The presets of a game whose default rules are the published ones."""
@@ -71,15 +71,13 @@ class Domain:
             )
         return dict(self.presets[name])
 
-    def draw(self, game: Game, state: State) -> Canvas:
-        """The table of ``game`` as a picture, every card open.
-
-        Raises:
-            ImportError: Pillow is not installed.
-        """
+    def draw(self, game: Game, state: State, seat: int | None = None) -> Canvas:
+        """The table of ``game`` as a picture: every card open, or what ``seat`` may see."""
         if self.picture is not None:
-            return self.picture(game).draw(state)
-        return text_page(self.title, self.words(game).show(state), seats_at(game, state))
+            return self.picture(game).draw(state, seat)
+        words = self.words(game)
+        told = words.show(state) if seat is None else words.news(state, seat)
+        return text_page(self.title, told, seats_at(game, state, only=seat))
 
 
 CATALOGUE: dict[str, Domain] = {
@@ -159,7 +157,6 @@ def domain(name: str | Domain) -> Domain:
     if isinstance(name, Domain):
         return name
     if name not in CATALOGUE:
-        near = get_close_matches(str(name), CATALOGUE, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(name), CATALOGUE)
         raise ValueError(f"there is no domain {name!r}.{hint} Known: {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]

@@ -15,6 +15,9 @@ from sepo_envs.game import FORFEIT, Forfeit, Move
 ROUNDING: Final = 1e-6
 """How far a row's sum may be from 1: what single precision leaves of a softmax."""
 
+MANY: Final = 4
+"""Moves of a row from which on it pays to look them up instead of searching for each."""
+
 
 class Askable(Protocol):
     """A policy that can be asked for its move probabilities, and answers the same every time."""
@@ -40,8 +43,8 @@ def fault(row: Mapping[Move | Forfeit, float], legal: Sequence[Move] | None = No
     "it plays 'raise', where only ('pass', 'bet') are legal"
     """
     if legal is not None:
-        for move, weight in row.items():
-            if weight != 0 and move is not FORFEIT and move not in legal:
+        for move in illegal(row, legal):
+            if move is not FORFEIT:
                 return f"it plays {move!r}, where only {tuple(legal)} are legal"
     total = sum(row.values())
     if not abs(total - 1) <= ROUNDING:  # so that nan is refused too
@@ -49,6 +52,29 @@ def fault(row: Mapping[Move | Forfeit, float], legal: Sequence[Move] | None = No
     if min(row.values()) < 0:
         return f"a probability is negative in {dict(row)}"
     return None
+
+
+def illegal(row: Mapping[Move | Forfeit, float], legal: Sequence[Move]) -> list[Move | Forfeit]:
+    """The moves of ``row`` that have a weight and are not among ``legal``.
+
+    >>> illegal({"pass": 0.5, "raise": 0.5, "fold": 0.0}, ("pass", "bet"))
+    ['raise']
+    """
+    known = legal if len(row) < MANY else frozenset(legal)  # which takes a while to make
+    return [move for move, weight in row.items() if weight != 0 and move not in known]
+
+
+def places(row: Iterable[Move | Forfeit], moves: Sequence[Move | Forfeit]) -> list[int]:
+    """Where among ``moves`` each move of ``row`` stands.
+
+    >>> places({"bet": 0.5, "pass": 0.5}, ("pass", "bet"))
+    [1, 0]
+    """
+    sought = tuple(row)
+    if len(sought) < MANY:
+        return [moves.index(move) for move in sought]
+    place = {move: number for number, move in enumerate(moves)}
+    return [place[move] for move in sought]
 
 
 def checked_row(

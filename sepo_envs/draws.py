@@ -20,12 +20,11 @@ function of a counter, so streams are far-apart stretches of one sequence per ep
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from random import Random
 from secrets import randbits
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,12 +90,25 @@ def to_floats(z: Keys) -> NDArray[np.float64]:
     return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-class Draws(Random):
-    """One stream of one episode as a ``random.Random``: ``choices``, ``randrange``, ... all work.
+class Floats:
+    """One stream of one episode, number by number: all that dealing asks for.
 
     Args:
         seed, episode, stream: the stream's address.
         index: how many of its draws are already used.
+    """
+
+    def __init__(self, seed: int, episode: int, stream: str, index: int = 0) -> None:
+        self.counter = (key(seed, episode) + offset(stream) + GOLDEN * index) & WORD
+
+    def random(self) -> float:
+        """The next number, in [0, 1)."""
+        self.counter = counter = (self.counter + GOLDEN) & WORD
+        return (mix(counter) >> 11) * 2.0**-53
+
+
+class Draws(Floats, Random):
+    """One stream of one episode as a ``random.Random``: ``choices``, ``randrange``, ... all work.
 
     Each ``random()``, each ``choices`` of one, and each 64 bits begun are one draw.
 
@@ -104,17 +116,10 @@ class Draws(Random):
     True
     """
 
+    gauss_next: float | None = None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Draws:
         return super().__new__(cls)
-
-    def __init__(self, seed: int, episode: int, stream: str, index: int = 0) -> None:
-        self.start = (key(seed, episode) + offset(stream)) & WORD
-        self.index = index
-        self.gauss_next = None
-
-    def random(self) -> float:
-        self.index += 1
-        return (mix((self.start + GOLDEN * self.index) & WORD) >> 11) * 2.0**-53
 
     def getrandbits(self, k: int, /) -> int:
         """``k`` random bits.
@@ -139,10 +144,10 @@ class Draws(Random):
         raise TypeError("a stream of draws has no seed of its own: make Draws(seed, ...) instead.")
 
     def getstate(self) -> tuple[Any, ...]:
-        return self.start, self.index, self.gauss_next
+        return self.counter, self.gauss_next
 
     def setstate(self, state: tuple[Any, ...]) -> None:
-        self.start, self.index, self.gauss_next = state
+        self.counter, self.gauss_next = state
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Draws.__new__, (Draws,), self.getstate()
@@ -151,12 +156,11 @@ class Draws(Random):
         self.setstate(state)
 
     def _next(self) -> int:
-        self.index += 1
-        return mix((self.start + GOLDEN * self.index) & WORD)
+        self.counter = (self.counter + GOLDEN) & WORD
+        return mix(self.counter)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where all draws of one episode come from: a seed, and which episode since it was given."""
 
     seed: int
@@ -165,6 +169,10 @@ class Source:
     def draws(self, stream: str, index: int = 0) -> Draws:
         """The stream of that name, from its draw number ``index`` on."""
         return Draws(self.seed, self.episode, stream, index)
+
+    def floats(self, stream: str, index: int = 0) -> Floats:
+        """`draws`, where single numbers are enough."""
+        return Floats(self.seed, self.episode, stream, index)
 
 
 def next_source(last: Source | None, seed: Any) -> Source:
@@ -198,6 +206,8 @@ def checked_seed(seed: Any, name: str = "seed") -> int:
         TypeError: the seed is no whole number.
         ValueError: it is negative, or needs more than 64 bits.
     """
+    if type(seed) is int and 0 <= seed <= WORD:
+        return seed
     try:
         if isinstance(seed, bool | np.bool_):
             raise TypeError

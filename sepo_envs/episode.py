@@ -93,7 +93,7 @@ class Episode:
         moves = [[actor, _to_json(move)] for actor, move in self.entries]
         record: dict[str, Any] = {
             "game": self.game.name,
-            "options": _options(self.game),
+            "options": options_of(self.game),
             "moves": moves,
         }
         if self.actor is None:
@@ -136,7 +136,10 @@ def totalled(rounds: Iterable[tuple[float, ...]], seats: int) -> tuple[float, ..
     >>> totalled(((3.0, 3.0), (0.0, 5.0)), 2)
     (3.0, 8.0)
     """
-    return tuple(map(sum, zip(*rounds, strict=True))) or (0,) * seats
+    so_far = [0.0] * seats
+    for points in rounds:  # as a running total adds, which `sum` does not since Python 3.12
+        so_far = [total + point for total, point in zip(so_far, points, strict=True)]
+    return tuple(so_far)
 
 
 def begin(game: Game) -> Episode:
@@ -165,10 +168,10 @@ def restore(game: Game, record: Any) -> Episode:
             f"the record is of {_short(record['game'])}, not of {game.name!r}: "
             "restore it with the game it was played with."
         )
-    if record["options"] != _options(game):
+    if record["options"] != options_of(game):
         raise ValueError(
             f"the record was played with options {_short(record['options'])}, but the game has "
-            f"{_options(game)}: restore it with domain({game.name!r}).make(**record['options'])."
+            f"{options_of(game)}: restore it with domain({game.name!r}).make(**record['options'])."
         )
     episode = begin(game)
     for number, (actor, value) in enumerate(record["moves"]):
@@ -226,8 +229,8 @@ def dumps(episode: Episode) -> str:
     return json.dumps(episode.save(), separators=(",", ":"))
 
 
-def _options(game: Game) -> dict[str, Any]:
-    """The rules' options as they come back from JSON."""
+def options_of(game: Game) -> dict[str, Any]:
+    """The rules' options as they come back from JSON, for ``domain.make(**options)``."""
     options = {name: getattr(game, name) for name in game.__dataclass_fields__}  # type: ignore[attr-defined]
     copy: dict[str, Any] = json.loads(json.dumps(options))
     return copy

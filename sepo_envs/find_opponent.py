@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from random import Random
 from typing import Any, Final, Protocol
 
 from sepo_envs.game import FORFEIT, Forfeit, Move
+from sepo_envs.hints import did_you_mean
 
 GROUP: Final = "sepo.opponents"
 
@@ -63,12 +64,32 @@ def find_opponent(game: str, opponent: Opponent | str | None) -> Opponent:
             "Rename or uninstall one, or pass the opponent itself instead of its name."
         )
     if opponent not in known:
-        near = get_close_matches(opponent, known)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = did_you_mean(opponent, known)
         raise ValueError(
             f"there is no opponent {opponent!r} for {game}.{hint} Known: {', '.join(known)}."
         )
     return checked_opponent(known[opponent])
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An opponent that was found by its name. It is pickled as that name, as its policy may be a
+    function that cannot be pickled, and looked up again where it is loaded."""
+
+    game: str
+    name: str
+    opponent: Opponent
+
+    @classmethod
+    def find(cls, game: str, name: str) -> Named:
+        """As `find_opponent` does."""
+        return cls(game, name, find_opponent(game, name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named.find, (self.game, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Named:
+        return self
 
 
 def checked_opponent(opponent: Any) -> Opponent:

@@ -11,9 +11,10 @@ There is no base class: anything with these methods is a game. Adding one is a f
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 State: TypeAlias = Any
 """A game's own frozen, hashable state."""
@@ -206,8 +207,7 @@ class MarkovWords(Words, Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Penalty:
+class Penalty(NamedTuple):
     """One harm of one finished episode, in the harm's own unit, as contributions per round."""
 
     per_round: tuple[float, ...] = ()
@@ -226,16 +226,16 @@ class Penalty:
 
 
 NOT_DEFINED: Final = Penalty(defined=False)
+NO_FURTHER: Final[Mapping[str, Penalty]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Penalties:
+class Penalties(NamedTuple):
     """The three harms of SEPO's objective, for one seat of one finished episode."""
 
     exploitation: Penalty
     collusion: Penalty
     externality: Penalty
-    also: Mapping[str, Penalty] = field(default_factory=dict)
+    also: Mapping[str, Penalty] = NO_FURTHER
     """Further measures by name, reported beside the three and never part of J."""
 
 
@@ -262,3 +262,17 @@ class Harms(Protocol):
 
     def penalties(self, game: Any, state: State, seat: int, *, profile: str) -> Penalties:
         """The harms done by ``seat`` in the finished ``state``."""
+
+
+Shares: TypeAlias = tuple[float | None, float | None, float | None]
+"""What a round adds to exploitation, collusion and externality; None to one that is not defined."""
+
+
+class RoundHarms(Harms, Protocol):
+    """Harms of rounds that hang on what each of them paid, and on nothing else.
+
+    A class says so by defining `of_round` beside `penalties`; what it inherits does not count.
+    """
+
+    def of_round(self, game: Any, points: tuple[float, ...], seat: int, *, profile: str) -> Shares:
+        """What the round that paid ``points`` adds to the harms done by ``seat``."""

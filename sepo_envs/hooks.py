@@ -14,18 +14,20 @@ another environment's value is defined.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol, SupportsFloat, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, SupportsFloat, TypeAlias, cast
 
 import gymnasium
 from pettingzoo.utils.wrappers import BaseWrapper
 
 from sepo_envs.atlas import Journey
 from sepo_envs.episode import Episode
-from sepo_envs.game import Harms, Penalties, Weights
+from sepo_envs.game import Harms, Penalties, RoundHarms, Shares, Weights
 
 Report: TypeAlias = dict[str, dict[str, float | bool | None]]
 """Each harm's ``value``, in the harm's own unit, and whether it is ``defined``."""
+THREE: Final = ("exploitation", "collusion", "externality")
+"""The harms of J, by which a report begins."""
 
 
 class PenaltyHook(Protocol):
@@ -52,28 +54,80 @@ class HarmsHook:
 
     harms: Harms
     profile: str | None = None
+    by_round: RoundHarms | None = field(init=False, repr=False, compare=False)
+    """The harms, where each round's can be told alone."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "by_round", by_round(self.harms))
         if self.profile is not None and self.profile not in self.harms.profiles:
             raise ValueError(
                 f"no penalty profile {self.profile!r}; "
                 f"choose one of {', '.join(self.harms.profiles)}."
             )
 
-    def __call__(self, episode: Episode | Journey, seat: int) -> Report:
-        profile = self.profile or self.harms.profiles[0]
-        return report(self.harms.penalties(episode.game, episode.state, seat, profile=profile))
+    def __call__(self, episode: Episode, seat: int) -> Report:
+        return report(self._penalties(episode, seat))
+
+    def of_journey(self, journey: Journey, seat: int) -> Report:
+        """The same of a finished journey. What is kept of others on the same ways is not worked out
+        anew, so this is for harms that are known to answer alike whenever they are asked."""
+        key = self.profile, seat
+        if self.by_round is None:
+            return report(journey.recall(key, self._penalties, journey, seat))
+        shares = zip(*journey.of_rounds(key, self._shares, journey, seat), strict=True)
+        return {name: _summed(parts) for name, parts in zip(THREE, shares, strict=True)}
+
+    @property
+    def measured(self) -> str:
+        """The profile in which it measures."""
+        return self.profile or self.harms.profiles[0]
+
+    def _penalties(self, episode: Episode | Journey, seat: int) -> Penalties:
+        return self.harms.penalties(episode.game, episode.state, seat, profile=self.measured)
+
+    def _shares(self, points: tuple[float, ...], journey: Journey, seat: int) -> Shares:
+        assert self.by_round is not None
+        return self.by_round.of_round(journey.game, points, seat, profile=self.measured)
+
+
+def by_round(harms: Harms) -> RoundHarms | None:
+    """``harms``, if their class itself says what each round adds; None else."""
+    says = {"penalties", "of_round"} <= vars(type(harms)).keys()
+    return cast(RoundHarms, harms) if says else None
+
+
+def _summed(parts: tuple[Any, ...]) -> dict[str, float | bool | None]:
+    """One harm of a report, from what the rounds add to it, or None."""
+    defined = None not in parts
+    return {"value": sum(parts) if defined else None, "defined": defined}
+
+
+def checked_hook(hook: PenaltyHook) -> PenaltyHook:
+    """``hook``, if it can be called.
+
+    Raises:
+        TypeError: it cannot, or it is a class instead of a hook made from it.
+    """
+    if isinstance(hook, type):
+        raise TypeError(f"hook is the class {hook.__name__}. Make one of it: {hook.__name__}(...).")
+    if not callable(hook):
+        raise TypeError(
+            f"hook is {hook!r}, which cannot be called. Give a function of (episode, seat) that "
+            "returns a report, or leave it out for the domain's own harms."
+        )
+    return hook
 
 
 def report(penalties: Penalties) -> Report:
     """The penalties as plain dictionaries, fresh ones each time."""
-    harms = {
+    found = {
         "exploitation": penalties.exploitation,
         "collusion": penalties.collusion,
         "externality": penalties.externality,
-        **penalties.also,
     }
-    return {name: {"value": harm.value, "defined": harm.defined} for name, harm in harms.items()}
+    if penalties.also:
+        found |= penalties.also
+    return {name: {"value": harm.value, "defined": harm.defined} for name, harm in found.items()}
 
 
 def price(found: Report, weights: Weights) -> float:

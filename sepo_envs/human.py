@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from sepo_envs.episode import Episode
 from sepo_envs.game import Move, Unreadable, Words
@@ -24,6 +25,22 @@ from sepo_envs.game import Move, Unreadable, Words
 
 class HumanLeftError(Exception):
     """The person ended the input, by Ctrl-D or Ctrl-C. The episode stands as it was."""
+
+
+@runtime_checkable
+class Person(Protocol):
+    """Somebody who is shown the running episode and moves when ready: at the terminal, `Human`."""
+
+    @property
+    def name(self) -> str:
+        """As scores and replays call it."""
+
+    def act_on(self, episode: Episode, seat: int) -> Move:
+        """One legal move.
+
+        Raises:
+            HumanLeftError: there will be none.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from inspect import signature
 from typing import Any
 
 from sepo_envs.catalogue import Domain
+from sepo_envs.hints import did_you_mean
 
 ELSEWHERE = ("preset", "text", "api", "opponent")
 """What `sepo_envs.make` takes, and an environment that refuses it does not."""
@@ -39,8 +39,7 @@ the environment takes max_cycles, render_mode, profile, hook.
     unknown = [name for name in options if name not in (*rules, *own)]
     if not unknown or any(each.kind is each.VAR_KEYWORD for each in rules.values()):
         return
-    near = get_close_matches(unknown[0], [*rules, *own], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(unknown[0], [*rules, *own])
     if unknown[0] in ELSEWHERE:
         hint = f" That is for sepo_envs.make({entry.name!r}, {unknown[0]}=...)."
     raise TypeError(

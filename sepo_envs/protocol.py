@@ -156,21 +156,33 @@ class Talk(NamedTuple):
 class Chat:
     """A `Talk` for environments: it grows in place, as dictionaries that chat templates want."""
 
+    __slots__ = ("conversation", "max_retries", "messages", "prompt", "question", "tries")
+
     def __init__(self, max_retries: int) -> None:
         self.max_retries, self.tries = max_retries, 0
         self.conversation: int | None = None
+        self.question: Question | None = None
+        """The one heard last."""
         self.messages: list[dict[str, str]] = []
         self.prompt = ""
         """What the seat reads now: the newest message to it; empty before the first."""
 
-    def hear(self, question: Question) -> None:
-        """`Talk.hear`."""
-        text, anew = question.put(self.conversation, self.tries > self.max_retries)
-        self.conversation, self.tries = question.conversation, 0
-        self._show(text, anew)
+    def hear(self, question: Question, reason: str = "") -> None:
+        """`Talk.hear`; with a ``reason`` why the last reply was unreadable, the question again."""
+        if reason:
+            text, anew = question.again(reason, self.prompt)
+        else:
+            text, anew = question.put(self.conversation, self.tries > self.max_retries)
+            self.question, self.conversation, self.tries = question, question.conversation, 0
+        if anew:
+            self.messages = []
+        self.messages.append({"role": "user", "content": text})
+        self.prompt = text
 
-    def reply(self, text: str, question: Question) -> Move | Forfeit | None:
-        """`Talk.reply` to the ``question`` that was heard last."""
+    def reply(self, text: str) -> Move | Forfeit | None:
+        """`Talk.reply` to the question that was heard last."""
+        question = self.question
+        assert question is not None, "an answer needs a question"
         self.messages.append({"role": "assistant", "content": text})
         move = question.read[text]
         if not isinstance(move, Unreadable):
@@ -178,14 +190,8 @@ class Chat:
         self.tries += 1
         if self.tries > self.max_retries:
             return FORFEIT
-        self._show(*question.again(move.reason, self.prompt))
+        self.hear(question, move.reason)
         return None
-
-    def _show(self, text: str, anew: bool) -> None:
-        if anew:
-            self.messages = []
-        self.messages.append({"role": "user", "content": text})
-        self.prompt = text
 
 
 def asked(words: Words, episode: Position, seat: int, style: Style) -> Question:

@@ -14,7 +14,6 @@ form, so ``import sepo_envs`` comes first.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
 import gymnasium
@@ -22,6 +21,7 @@ import pettingzoo
 
 from sepo_envs.catalogue import CATALOGUE, Domain
 from sepo_envs.games.options import check_flag, check_whole
+from sepo_envs.hints import did_you_mean
 
 API: TypeAlias = Literal["aec", "parallel", "gymnasium", "vector"]
 
@@ -168,10 +168,8 @@ def _named(name: str) -> tuple[Domain, API, bool]:
             known[pettingzoo_ids(domain)[text]] = (domain, "aec", text)
     asked = str(name).removeprefix("sepo_envs:")
     if asked not in known:
-        near = get_close_matches(asked, known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"there is no environment {name!r}.{hint} Known: {', '.join(CATALOGUE)}; "
-            "sepo_envs.list_envs() gives the ids."
+            f"there is no environment {name!r}.{did_you_mean(asked, known)} "
+            f"Known: {', '.join(CATALOGUE)}; sepo_envs.list_envs() gives the ids."
         )
     return known[asked]

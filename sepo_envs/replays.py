@@ -66,10 +66,14 @@ def append(path: Path | str, episode: Episode, about: Mapping[str, Any] | None =
 
 def line(episode: Episode, about: Mapping[str, Any] | None = None) -> str:
     """What `append` adds, with its line break, for whoever writes a whole file at once."""
-    record = episode.save()
-    if about:
-        record["about"] = dict(about)
-    return json.dumps(record, separators=(",", ":")) + "\n"
+    bare = json.dumps(episode.save(), separators=(",", ":")) + "\n"
+    return telling(bare, about) if about else bare
+
+
+def telling(bare: str, about: Mapping[str, Any]) -> str:
+    """A line that tells nothing yet, as `line` makes it, with something to tell."""
+    told = json.dumps(dict(about), separators=(",", ":"))
+    return bare.removesuffix("}\n") + f',"about":{told}}}\n'
 
 
 def check_appendable(path: Path | str) -> None:

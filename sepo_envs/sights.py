@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sepo_envs.aec import GameEnv, seen, totals
+from sepo_envs.aec import GameEnv, seen
 from sepo_envs.batch import OVER, UNKNOWN, Board, room, written
 from sepo_envs.episode import Episode, out_of_cycles
 from sepo_envs.game import CHANCE
@@ -69,7 +69,11 @@ class Sights:
         if row not in self._told:
             node, seat = self._rows[row]
             episode = self.board.episode(node)
-            told: dict[str, Any] = dict(totals(episode, self.table.possible_agents))
+            agents = self.table.possible_agents
+            told: dict[str, Any] = {
+                "returns": dict(zip(agents, episode.returns, strict=True)),
+                "fouls": dict(zip(agents, episode.fouls, strict=True)),
+            }
             if self.terminated[row]:
                 told["penalties"] = self.table.hook(episode, seat)
             self._told[row] = told

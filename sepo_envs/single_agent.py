@@ -23,18 +23,12 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
-from sepo_envs.aec import (
-    RENDER_MODES,
-    Frame,
-    GameEnv,
-    not_legal,
-    observation_space,
-    read_action,
-)
+from sepo_envs.actions import not_legal, read_action
+from sepo_envs.aec import RENDER_MODES, Frame, GameEnv, observation_space
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.draws import SEATING, Source, seat_stream
 from sepo_envs.episode import Episode
-from sepo_envs.find_opponent import Opponent, find_opponent, played_by
+from sepo_envs.find_opponent import Named, Opponent, find_opponent, played_by
 from sepo_envs.game import FORFEIT, Forfeit, Game, Move
 from sepo_envs.options import refuse_unknown
 from sepo_envs.protocol import Chat, Style, asked, checked
@@ -82,12 +76,24 @@ class SingleAgentEnv(gymnasium.Env[Observation, Any]):
     ) -> None:
         refuse_unknown(domain(game), options, SingleAgentEnv, GameEnv)
         self.table = GameEnv(game, render_mode=render_mode, **options)
-        self.opponent = find_opponent(self.domain.name, opponent)
+        found = Named.find(self.domain.name, opponent) if isinstance(opponent, str) else None
+        self.opponent = found.opponent if found else find_opponent(self.domain.name, opponent)
+        self._named = found
         self.fixed_seat = checked_seat(seat, self.game)
         self.seat = self.fixed_seat or 0
         self.render_mode = render_mode
         self.observation_space = observation_space(self.game)  # type: ignore[assignment]
         self.action_space = Discrete(len(self.game.moves))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """An opponent that was given by its name is pickled as that."""
+        named = self._named is not None and self._named.opponent is self.opponent
+        return self.__dict__ | ({"opponent": None} if named else {"_named": None})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        if self._named is not None:
+            self.opponent = self._named.opponent
 
     @property
     def domain(self) -> Domain:
@@ -275,11 +281,11 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but the agent answered {action!r}.")
         self.inner.check_turn()
-        move = self.chat.reply(action, self._question)
+        move = self.chat.reply(action)
         if move is None:
             info = self.inner._info()
             return self._text(), 0.0, False, False, self._told(info)
-        reason = foul(self._question, action, self.chat.tries) if move is FORFEIT else ""
+        reason = foul(self.chat, action) if move is FORFEIT else ""
         _, reward, terminated, truncated, info = self.inner.play(move, foul=reason)
         if not (terminated or truncated):
             self._ask()
@@ -291,8 +297,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     def _ask(self) -> None:
         """Put the question to the agent."""
         table = self.inner.table
-        self._question = asked(table.words, table.journey, self.inner.seat, self.style)
-        self.chat.hear(self._question)
+        self.chat.hear(asked(table.words, table.journey, self.inner.seat, self.style))
 
     def _text(self) -> str:
         return OVER if self.inner.table.journey.place.actor is None else self.chat.prompt

@@ -16,11 +16,11 @@ from typing import Any, Final
 from gymnasium.spaces import Dict, Text
 
 from sepo_envs.aec import GameEnv
-from sepo_envs.atlas import Journey, atlas
+from sepo_envs.atlas import atlas
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.game import FORFEIT
 from sepo_envs.options import refuse_unknown
-from sepo_envs.protocol import Chat, Question, Style, checked
+from sepo_envs.protocol import Chat, Style, checked
 
 PRINTABLE: Final = "".join(map(chr, range(32, 127))) + "\n"
 LONGEST_PROMPT: Final = 8_000
@@ -44,10 +44,11 @@ def env(game: str | Domain, **options: Any) -> TextEnv:
     return TextEnv(game, **options)
 
 
-def foul(question: Question, reply: str, tries: int) -> str:
-    """Why ``reply``, the last of so many ``tries`` at ``question``, is a foul."""
-    reason = getattr(question.read[reply], "reason", "")
-    return f"unreadable at try {tries} of {tries}: {reason}"
+def foul(chat: Chat, reply: str) -> str:
+    """Why ``reply``, the last of all tries at the question, is a foul."""
+    assert chat.question is not None, "only an answer is a foul"
+    reason = getattr(chat.question.read[reply], "reason", "")
+    return f"unreadable at try {chat.tries} of {chat.tries}: {reason}"
 
 
 class TextEnv(GameEnv):
@@ -77,9 +78,9 @@ class TextEnv(GameEnv):
         self.action_spaces = {agent: reply_space() for agent in self.possible_agents}
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        super().reset(seed=seed, options=options)
+        super().reset(seed, options)
         self.chats = {agent: Chat(self.max_retries) for agent in self.agents}
-        self._ask(self.journey)
+        self._ask()
 
     def step(self, action: str | None) -> None:
         """Read the reply ``action`` of the agent whose turn it is.
@@ -87,22 +88,21 @@ class TextEnv(GameEnv):
         Raises:
             TypeError: the reply is no string. A failed model call must not become a move.
         """
-        journey = self.journey
         if self.over:
             super().step(action)
             return
         if not isinstance(action, str):
             raise TypeError(f"a reply is a string, but {self.agent_selection} answered {action!r}.")
-        question, chat = self._question, self.chats[self.agent_selection]
-        move = chat.reply(action, question)
+        chat = self.chats[self.agent_selection]
+        move = chat.reply(action)
         if move is None:
             self._ask_again()
         else:
-            self.play(move, foul=foul(question, action, chat.tries) if move is FORFEIT else "")
-            self._ask(journey)
+            self.play(move, foul(chat, action) if move is FORFEIT else "")
+            self._ask()
 
     def observe(self, agent: str) -> dict[str, str]:
-        _, chat = self.journey, self.chats[agent]  # the first raises before the first reset
+        _, chat = self.journey.place, self.chats[agent]  # the first raises before the first reset
         return {"text": chat.prompt}
 
     def info(self, agent: str) -> dict[str, Any]:
@@ -112,15 +112,15 @@ class TextEnv(GameEnv):
         info["messages"] = chat.messages[:]
         return info
 
-    def _ask(self, journey: Journey) -> None:
+    def _ask(self) -> None:
         """Put the question to the seat that is to move; at the end tell everybody."""
-        place = journey.place
+        place = self.journey.place
         if place.actor is None:
             for chat in self.chats.values():
                 chat.prompt = OVER
         else:
-            self._question = place.question or self.atlas.ask(journey)
-            self.chats[self.possible_agents[place.actor]].hear(self._question)
+            question = place.question or self.atlas.ask(self.journey)
+            self.chats[self.possible_agents[place.actor]].hear(question)
 
     def _ask_again(self) -> None:
         """A step in which nothing happens in the game: the agent stays on turn."""

@@ -25,7 +25,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
-from sepo_envs.aec import GameEnv, action_number, not_legal, opening
+from sepo_envs.actions import action_number, not_legal
+from sepo_envs.aec import GameEnv
 from sepo_envs.batch import Board
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.choices import Askable
@@ -34,6 +35,7 @@ from sepo_envs.episode import Episode, begin
 from sepo_envs.find_opponent import Opponent
 from sepo_envs.game import CHANCE
 from sepo_envs.games.options import check_whole
+from sepo_envs.opening import opening
 from sepo_envs.options import refuse_unknown
 from sepo_envs.sights import Bools, Ints, Sights
 from sepo_envs.single_agent import NO_TURN, SingleAgentEnv
@@ -71,7 +73,9 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
         **options: Any,
     ) -> None:
         refuse_unknown(domain(game), options, VectorGameEnv, SingleAgentEnv, GameEnv)
-        check_whole("num_envs", num_envs, least=1, because="there must be at least 1 table")
+        num_envs = check_whole(
+            "num_envs", num_envs, least=1, because="there must be at least 1 table"
+        )
         sync = 'vectorization_mode="sync"'
         if AutoresetMode(autoreset_mode) is not AutoresetMode.NEXT_STEP:
             raise ValueError(
@@ -145,10 +149,15 @@ class VectorGameEnv(VectorEnv[Observations, Any, NDArray[Any]]):
 
         Raises:
             ResetNeeded: nothing was dealt yet.
-            ValueError: there is not one action per table.
+            ValueError: there is not one action per table, or they are in no flat array.
         """
         if (self._number < 0).any():
             raise ResetNeeded("nothing has been dealt yet. Call reset before step.")
+        if isinstance(actions, np.ndarray) and actions.ndim != 1:
+            raise ValueError(
+                f"actions have the shape {actions.shape}, but one number for each table is wanted: "
+                f"the shape ({self.num_envs},)."
+            )
         if not isinstance(actions, np.ndarray) or actions.dtype.kind not in "iu":
             actions = list(iterate(self.action_space, actions))
         if len(actions) != self.num_envs:

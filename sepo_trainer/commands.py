@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from math import isnan
@@ -15,11 +16,13 @@ from rich.table import Column, Table
 
 from opponents.opponent import OpponentError
 from sepo_envs.protocol import STYLES
-from sepo_trainer.config import ConfigError, RunConfig
-from sepo_trainer.resolve import override, resolve, to_toml
+from sepo_trainer import processes
+from sepo_trainer.processes import LostError, ToldError, from_main, is_main, joined, together
+from sepo_trainer.settings.config import ConfigError, RunConfig
+from sepo_trainer.settings.resolve import override, resolve, to_toml
 
 if TYPE_CHECKING:
-    from sepo_trainer.course import Course
+    from sepo_trainer.courses.course import Course
 
 HELP = """\
 Train a language model to play safely: payoff minus exploitability, collusion and externality.
@@ -52,7 +55,9 @@ WIDE = 120
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit status is 0, 2 for a usage error, or 130 after Ctrl-C."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)  # [bet] is a move, not a style
+    quiet = not is_main()
+    # [bet] is a move, not a style.
+    console = Console(highlight=False, soft_wrap=True, markup=False, quiet=quiet)
     command, rest = "train", list(arguments)
     if rest and not rest[0].startswith("-"):
         command = rest.pop(0)
@@ -64,9 +69,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         return _dispatch(command, rest, console)
+    except ToldError:
+        return 2
     except KeyboardInterrupt:
-        more = "; see --resume" if command == "train" else ""
-        _complain(f"stopped. What was saved before stands{more}.")
+        if is_main():
+            _complain("stopped. What was saved before stands.")
         return 130
     except OSError as error:
         place = (
@@ -77,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             "another place; what was saved before stands."
         )
         return 2
-    except (ValueError, OpponentError) as error:
+    except (ValueError, LostError, OpponentError) as error:
         if not _is_ours(error):
             raise
         _complain(str(error))
@@ -88,36 +95,56 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
     if command == "config":
         console.print(to_toml(_settings(rest, command)[0]), end="")
         return 0
-    # These import torch and transformers, which takes seconds: only now, when they are needed.
-    from sepo_trainer.run_folder import existing
-    from sepo_trainer.session import InterruptedRunError, resume, start, warm_start_only
-
-    if command == "train":
-        config, given = _settings(rest, command)
-        try:
-            if given.resume is not None:
-                path = _run_path(given.resume, config)
-                saved = config if given.config or given.preset else existing(path)[1]
-                resume(path, override(saved, given.settings), console)
-            else:
-                start(config, console)
-        except InterruptedRunError as stopped:
-            _complain(str(stopped))
-            return 130
-        return 0
-    if command == "warm-start":
-        config, given = _settings(rest, command)
-        warm_start_only(config, given.to, console)
-        return 0
+    if command in SHARED_OUT:
+        with joined():
+            config, given = together(lambda: _settings(rest, command))
+            return SHARED_OUT[command](config, given, console)
+    if processes.count() > 1:
+        raise ConfigError(
+            f"{command} runs in one process, but a launcher has started {processes.count()}. "
+            f"Start it by itself: python -m sepo_trainer {command} ..."
+        )
     if command == "demonstrations":
         return _demonstrations(rest, console)
     return _use(command, rest, console)
 
 
+def _train(config: RunConfig, given: argparse.Namespace, console: Console) -> int:
+    # These import torch and transformers, which takes seconds: only now, when they are needed.
+    from sepo_trainer.runs.interrupt import InterruptedRunError
+    from sepo_trainer.runs.run_folder import distrusted, existing, run_path
+    from sepo_trainer.runs.session import resume, start
+
+    try:
+        if given.resume is not None:
+            path = from_main(lambda: run_path(given.resume, config.runs))
+            named = given.config or given.preset
+            saved = config if named else distrusted(existing(path)[1])
+            resume(path, override(saved, given.settings), console)
+        else:
+            start(config, console)
+    except InterruptedRunError as stopped:
+        if is_main():
+            _complain(str(stopped))
+        return 130
+    return 0
+
+
+def _warm_start(config: RunConfig, given: argparse.Namespace, console: Console) -> int:
+    from sepo_trainer.runs.session import warm_start_only
+
+    warm_start_only(config, given.to, console)
+    return 0
+
+
+SHARED_OUT = {"train": _train, "warm-start": _warm_start}
+"""The commands that a launcher may start several processes of."""
+
+
 def _demonstrations(rest: list[str], console: Console) -> int:
     """Write the demonstrators' play as a chat dataset."""
     from sepo_trainer.dataset import Recipe, write_dataset
-    from sepo_trainer.progress import bar
+    from sepo_trainer.runs.progress import bar
 
     usual = Recipe()
     parser = argparse.ArgumentParser(
@@ -177,12 +204,32 @@ def _demonstrations(rest: list[str], console: Console) -> int:
 
 def _use(command: str, rest: list[str], console: Console) -> int:
     """``evaluate`` and ``play``: commands on a run that exists."""
-    from sepo_trainer.play import play
-    from sepo_trainer.session import reopen
+    from sepo_trainer.runs.play import play
+    from sepo_trainer.runs.session import reopen
 
     parser = argparse.ArgumentParser(prog=f"python -m sepo_trainer {command}")
     parser.add_argument("run", type=Path, help="a run folder, such as runs/kuhn_poker-1")
     parser.add_argument("--game", metavar="NAME", help="which one, of a joint run's")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="WHICH",
+        default="last",
+        help="last, best, or the number of one in its checkpoints/ (%(default)s)",
+    )
+    parser.add_argument(
+        "--sampler.engine",
+        dest="engine",
+        choices=("transformers", "vllm"),
+        default="transformers",
+        help="who writes the replies, whoever wrote those that it learned from (%(default)s)",
+    )
+    parser.add_argument(
+        "--model.trust-remote-code",
+        dest="trust",
+        choices=("true", "false"),
+        default="false",
+        help="run Python code that the model's folder brings; read it before (%(default)s)",
+    )
     if command == "evaluate":
         parser.add_argument(
             "--episodes", type=_positive, default=1200, help="per opponent, at least (%(default)s)"
@@ -190,7 +237,12 @@ def _use(command: str, rest: list[str], console: Console) -> int:
     else:
         parser.add_argument("--seed", type=int, default=0, help="of the cards (%(default)s)")
     given = parser.parse_args(rest)
-    folder, run = reopen(given.run)
+    folder, run = reopen(
+        given.run,
+        at=given.checkpoint,
+        engine=given.engine,
+        trust_remote_code=given.trust == "true",
+    )
     courses = {course.stage.domain.name: course for course in run.courses}
     if given.game is not None and given.game not in courses:
         raise ConfigError(f"{given.run} has no game {given.game!r}. It has: {', '.join(courses)}.")
@@ -200,11 +252,14 @@ def _use(command: str, rest: list[str], console: Console) -> int:
             raise ConfigError(f"which game? Add --game with one of: {', '.join(chosen)}.")
         play(*chosen.values(), seed=given.seed, write=console.print)
         return 0
-    from sepo_trainer.run_folder import write_whole
+    from sepo_trainer.runs.run_folder import write_whole
 
     found = {name: _evaluate(course, given.episodes, console) for name, course in chosen.items()}
     [only, *others] = found.values()
-    path = folder.path / "evaluation.json"
+    # By what it is of: whoever evaluates the same again writes the same.
+    of = [given.game, f"{run.iteration:06d}", f"{given.episodes}-episodes"]
+    of += [given.engine] if given.engine != "transformers" else []
+    path = folder.path / f"evaluation-{'-'.join(filter(None, of))}.json"
     write_whole(path, json.dumps({"courses": found} if others else only, indent=1))
     console.print(f"written to {path}")
     return 0
@@ -212,13 +267,15 @@ def _use(command: str, rest: list[str], console: Console) -> int:
 
 def _evaluate(course: Course, episodes: int, console: Console) -> dict[str, Any]:
     """One game's scores, shown; returns them ready for JSON."""
-    from sepo_trainer.evaluation import evaluate
-    from sepo_trainer.metrics import card_json
-    from sepo_trainer.session import describe, final_scores
+    from sepo_trainer.runs.evaluation import evaluate
+    from sepo_trainer.runs.metrics import card_json
+    from sepo_trainer.runs.session import describe, final_scores
 
     console.print(course.stage.domain.title)
-    if course.reader is not None:
-        console.print(describe(final_scores(course).scores))
+    read = None if course.reader is None else final_scores(course).scores
+    if read is not None:
+        console.print(describe(read))
+        console.print(f"exactly: J {read.objective:+.4f}, u {read.u:+.4f}, e {read.e:.4f}")
     card, exact = evaluate(course, episodes=episodes)
     columns = ("pool", "opponent", "episodes", "points", "95 %", "exact", "margin", "NRA", "fouls")
     table = Table(*(Column(name, no_wrap=True) for name in columns), box=None)
@@ -246,6 +303,12 @@ def _evaluate(course: Course, episodes: int, console: Console) -> dict[str, Any]
         f"SAFETY, J at {card.weights}: {card.safety.value:+.3f} ({low:+.3f} to {high:+.3f})"
     )
     scores: dict[str, Any] = card_json(card) | {"exact": exact}
+    if read is not None:
+        console.print(
+            "This J is of the sampled matches: e takes what each opponent gained there, luck "
+            "included, where it is above 0, so it tends to lie below the exact one."
+        )
+        scores["exactly"] = {"objective": read.objective, "u": read.u, "e": read.e}
     return scores
 
 
@@ -273,29 +336,25 @@ def _print_settings(command: str) -> NoReturn:
 
     also = "Also: --config FILE (TOML), --preset paper (the pipeline as published)"
     extra = {
-        "train": f"{also}, --resume [RUN] (the newest run without a name).",
+        "train": f"{also}, --resume [RUN] (a folder, or else the name of one under --runs; without "
+        "either the newest one there).",
         "warm-start": f"{also}, --to FOLDER (default models/warm-start).",
         "config": f"{also}.",
     }[command]
-    tyro.cli(
-        RunConfig,
-        prog=f"python -m sepo_trainer {command}",
-        description=f"{extra} Options of the rules: --game.options.hands 6. A game of a joint run: "
-        "--courses.kuhn_poker.weight 2, and as here below for its rollout and objective. All "
-        "settings:",
-        args=["--help"],
-    )
+    try:
+        tyro.cli(
+            RunConfig,
+            prog=f"python -m sepo_trainer {command}",
+            description=f"{extra} Options of the rules: --game.options.hands 6. A game of a joint "
+            "run: --courses.kuhn_poker.weight 2, and as here below for its rollout and objective. "
+            "All settings:",
+            args=["--help"],
+        )
+    except BrokenPipeError:
+        # Whoever read the output, `head` say, has seen enough; Python must not flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)  # as rich does, with which all else is shown
     raise AssertionError("--help ends the program")
-
-
-def _run_path(name: str, config: RunConfig) -> Path:
-    """The run that ``--resume`` names: a path, a name under ``runs``, or the newest."""
-    if not name:
-        runs = list(config.runs.glob("*/config.toml"))
-        if not runs:
-            raise ConfigError(f"there is no run under {config.runs}/ to resume.")
-        return max(runs, key=lambda path: path.stat().st_mtime).parent
-    return Path(name) if Path(name).exists() else config.runs / name
 
 
 def _positive(text: str) -> int:
@@ -315,4 +374,5 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _complain(text: str) -> None:
-    print(f"sepo_trainer: {text}", file=sys.stderr)
+    who = "" if is_main() else f"process {processes.rank()} of {processes.count()}: "
+    print(f"sepo_trainer: {who}{text}", file=sys.stderr)

@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sepo_envs.exact.action_table import ActionTable
-from sepo_trainer.advantage import (
+from sepo_trainer.courses.course import Course, Reading
+from sepo_trainer.courses.scores import Scores, sampled
+from sepo_trainer.learning.advantage import (
     centered,
     rewards_to_go,
     role_conditioned,
     standardized,
     whole_episode,
 )
-from sepo_trainer.course import Course, Reading
-from sepo_trainer.credit import Credited, credit
-from sepo_trainer.demonstrations import write_traces
-from sepo_trainer.learner import Batch
+from sepo_trainer.learning.credit import Credited, credit
+from sepo_trainer.learning.demonstrations import write_traces
+from sepo_trainer.learning.learner import Batch
+from sepo_trainer.learning.rows import rows_of
+from sepo_trainer.learning.warm_start import mixture, warm_start
 from sepo_trainer.records import Group, Row
-from sepo_trainer.rows import rows_of
 from sepo_trainer.run import Run
-from sepo_trainer.scores import Scores, sampled
-from sepo_trainer.warm_start import mixture, warm_start
 
 
 class Step(NamedTuple):
@@ -61,9 +61,11 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
             )
             for course, each in zip(run.courses, met, strict=True)
         ]
+        run.rest()
+        agreed = [run.corrected(rows) for rows, _ in lessons]
         batches = [
             Batch(rows, course.pull(run.iteration), config.weight(course.stage.domain.name))
-            for course, (rows, _) in zip(run.courses, lessons, strict=True)
+            for course, (rows, _) in zip(run.courses, agreed, strict=True)
         ]
         rate = run.learning_rate(run.iteration)
         for _ in range(config.learning.epochs):
@@ -73,7 +75,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
         run.iteration += 1
         reference = config.reference
         if reference.kind == "refresh" and run.iteration % reference.every == 0:
-            run.learner.refresh_reference()
+            run.refresh_reference()
         run.publish()
         learned = (perf_counter() - began) / len(run.courses)
 
@@ -85,11 +87,11 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
                     each.known.table,
                     each.scores,
                     each.groups,
-                    of_update | of_groups | each.climbed | {"learning_rate": rate},
+                    of_update | of_groups | apart | each.climbed | {"learning_rate": rate},
                     each.seconds | {"learn": learned},
                 )
-                for course, each, of_update, (_, of_groups) in zip(
-                    run.courses, met, stats, lessons, strict=True
+                for course, each, of_update, (_, of_groups), (_, apart) in zip(
+                    run.courses, met, stats, lessons, agreed, strict=True
                 )
             ]
         )
@@ -113,6 +115,7 @@ def _meet(course: Course, iteration: int) -> _Met:
     course.remember(known.table)
     clock.append(perf_counter())
     groups = course.arena.play(course.sampler, known.opponents, iteration=iteration)
+    _check_versions(groups, iteration)
     scores = known.scores or sampled(
         groups, course.stage.domain.harms, course.weights, selves=known.selves
     )
@@ -120,6 +123,19 @@ def _meet(course: Course, iteration: int) -> _Met:
     clock.append(perf_counter())
     seconds = dict(zip(("read", "play"), np.diff(clock).tolist(), strict=True))
     return _Met(known, groups, scores, course.climbed(known, scores, iteration), seconds)
+
+
+def _check_versions(groups: Sequence[Group], iteration: int) -> None:
+    """Raises RuntimeError: a reply was written by other weights than those that learn from it."""
+    versions = {
+        turn.version for group in groups for rollout in group.rollouts for turn in rollout.turns
+    }
+    if stale := versions - {iteration}:
+        raise RuntimeError(
+            f"replies of iteration {iteration} were written by weights of version {min(stale)}: "
+            "the sampler was not given the newest. What was saved before stands; go on with "
+            "--resume, and please report this."
+        )
 
 
 def learnable(
@@ -193,3 +209,4 @@ def prepare(run: Run, progress: Callable[[int, float], None]) -> None:
             progress=progress,
         )
     run.begin_learning()
+    run.publish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,15 @@ ALLOWED_IN = {
     "open_spiel": ("sepo_envs/exact/bridge.py", "sepo_envs/exact/equilibria.py", "benchmarks/*"),
     "pyspiel": ("sepo_envs/exact/bridge.py", "sepo_envs/exact/equilibria.py", "benchmarks/*"),
     "axelrod": ("opponents/*", "benchmarks/*"),
-    "PIL": ("sepo_envs/canvas.py",),
+    "PIL": ("sepo_envs/pens.py",),
+    "httpx": ("opponents/endpoint/client.py",),
     "torch": ("sepo_trainer/*", "benchmarks/*"),
+    "torch.distributed": ("sepo_trainer/processes.py", "sepo_trainer/policy/split.py"),
     "transformers": ("sepo_trainer/*", "benchmarks/*"),
     "vllm": ("sepo_trainer/samplers/vllm.py",),
+    "peft": ("sepo_trainer/policy/adapter.py",),
+    "accelerate": ("sepo_trainer/runs/tracking.py",),
+    "huggingface_hub": ("sepo_trainer/runs/hub.py",),
 }
 RULEBOOKS = (
     *(f"sepo_envs/games/*/{part}.py" for part in ("rules", "words", "harms")),
@@ -71,6 +77,12 @@ def packages(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
+def opened(modules: set[str]) -> set[str]:
+    """The modules, and all packages that they lie in."""
+    parts = [module.split(".") for module in modules]
+    return {".".join(names[:depth]) for names in parts for depth in range(1, len(names) + 1)}
+
+
 def upward_imports(root: Path) -> list[str]:
     return [
         f"{name} imports {above}, a floor above it. Move the shared code down, or pass it in."
@@ -80,11 +92,35 @@ def upward_imports(root: Path) -> list[str]:
     ]
 
 
+def circles_of_rooms(root: Path) -> list[str]:
+    """Within a floor a room is a folder or a loose module; arrows between rooms run one way too."""
+    breaches = []
+    for floor in FLOORS:
+        arrows: dict[str, set[str]] = {}
+        for name, file in files(root, floor):
+            modules = {
+                rest.partition(".")[0]
+                for module in imported_modules(file)
+                for top, _, rest in [module.partition(".")]
+                if top == floor
+            }
+            room = Path(name).with_suffix("").parts[1]
+            arrows.setdefault(room, set()).update(modules - {room, ""})
+        try:
+            tuple(TopologicalSorter(arrows).static_order())
+        except CycleError as error:
+            way = " -> ".join(error.args[1])
+            breaches.append(
+                f"{floor} has rooms that import each other, {way}. Move what both need below both."
+            )
+    return breaches
+
+
 def stray_libraries(root: Path) -> list[str]:
     return [
         f"{name} imports {library}, which belongs in {', '.join(ALLOWED_IN[library])} only."
         for name, file in files(root, *FLOORS)
-        for library in sorted(packages(imported_modules(file)) & set(ALLOWED_IN))
+        for library in sorted(opened(imported_modules(file)) & set(ALLOWED_IN))
         if not any(fnmatch(name, pattern) for pattern in ALLOWED_IN[library])
     ]
 
@@ -164,6 +200,7 @@ def long_files(root: Path) -> list[str]:
 Law = Callable[[Path], list[str]]
 LAWS: tuple[Law, ...] = (
     upward_imports,
+    circles_of_rooms,
     stray_libraries,
     rulebooks_that_know_an_api,
     relative_imports,
@@ -183,14 +220,19 @@ def test_the_checkout_keeps_the_law(law: Law) -> None:
     ("law", "name", "text"),
     [
         (upward_imports, "sepo_envs/catalogue.py", "from opponents.kuhn_poker import POOLS"),
-        (upward_imports, "opponents/pools.py", "def f():\n    import sepo_trainer.loss"),
+        (upward_imports, "opponents/pools.py", "def f():\n    import sepo_trainer.learning.loss"),
         (upward_imports, "sepo_trainer/train.py", "import benchmarks"),
         (upward_imports, "sepo_envs/text.py", "importlib.import_module('opponents.kuhn_poker')"),
         (stray_libraries, "sepo_envs/catalogue.py", "import gymnasium as gym"),
         (stray_libraries, "sepo_envs/exact/tree.py", "import pyspiel"),
         (stray_libraries, "opponents/pools.py", "from torch import nn"),
+        (stray_libraries, "opponents/endpoint/cache.py", "import httpx"),
         (stray_libraries, "sepo_envs/games/nim/picture.py", "from PIL import Image"),
         (stray_libraries, "sepo_trainer/train.py", "from vllm import LLM"),
+        (stray_libraries, "sepo_trainer/policy/model.py", "from peft import PeftModel"),
+        (stray_libraries, "sepo_trainer/runs/session.py", "from accelerate import Accelerator"),
+        (stray_libraries, "sepo_trainer/train.py", "from torch import distributed as dist"),
+        (stray_libraries, "sepo_trainer/train.py", "import torch.distributed.fsdp"),
         (rulebooks_that_know_an_api, "sepo_envs/games/nim/rules.py", "import pettingzoo.utils"),
         (rulebooks_that_know_an_api, "sepo_envs/games/nim/words.py", "from sepo_envs import text"),
         (rulebooks_that_know_an_api, "sepo_envs/replies.py", "from sepo_envs.hooks import Hook"),
@@ -212,6 +254,22 @@ def test_a_planted_breach_is_found(tmp_path: Path, law: Law, name: str, text: st
     (tmp_path / name).write_text(text)
     (breach,) = law(tmp_path)
     assert breach.startswith(name)
+
+
+def test_rooms_that_import_each_other_are_found(tmp_path: Path) -> None:
+    planted = {
+        "sepo_trainer/policy/model.py": "from sepo_trainer.learning import loss",
+        "sepo_trainer/learning/loss.py": "def f():\n    import sepo_trainer.train",
+        "sepo_trainer/train.py": "from sepo_trainer import policy",
+    }
+    for name, text in planted.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (breach,) = circles_of_rooms(tmp_path)
+    assert breach.startswith("sepo_trainer has rooms that import each other")
+    assert all(room in breach for room in ("policy", "learning", "train"))
+    (tmp_path / "sepo_trainer/learning/loss.py").write_text("import torch")
+    assert circles_of_rooms(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def test_opponents_exports_what_it_documents() -> None:
 
 
 EXTRAS = (
-    "PIL axelrod matplotlib open_spiel pydantic pyspiel rich scipy torch transformers tyro vllm"
+    "PIL axelrod httpx matplotlib open_spiel pydantic pyspiel rich scipy torch transformers tyro "
+    "vllm"
 )
 
 
@@ -52,6 +53,7 @@ EXTRAS = (
     [
         "import sepo_envs",
         "import opponents.kuhn_poker",
+        "import opponents.matches",
         "import gymnasium; gymnasium.make('sepo_envs:sepo/KuhnPoker-v0', opponent='nash').reset()",
     ],
 )

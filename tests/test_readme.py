@@ -23,7 +23,7 @@ def measured(record: str) -> dict[str, Any]:
 
 def test_every_result_it_tells_is_a_records():
     text = README.read_text()
-    for arm, of in measured("credit_ablation/default.json").items():
+    for arm, of in measured("credit_ablation/kuhn_poker.json").items():
         if "exploitability" not in of or " " in arm:
             continue
         final = of["exploitability"]

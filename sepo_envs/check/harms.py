@@ -8,6 +8,7 @@ from typing import Final
 
 from sepo_envs.check.law import Law, Place
 from sepo_envs.game import Penalties, Penalty
+from sepo_envs.hooks import THREE, by_round
 
 NO_PROFILE: Final = "no profile of any game"
 
@@ -43,6 +44,27 @@ def _summed(end: Place) -> Iterator[str]:
             yield f"{label} has the contributions {numbers!r} after {rounds} rounds"
 
 
+def _told_by_round(end: Place) -> Iterator[str]:
+    harms = end.subject.domain.harms
+    told = by_round(harms)
+    if told is None:
+        return
+    for profile in harms.profiles:
+        for seat in range(end.game.seats):
+            found = harms.penalties(end.game, end.state, seat, profile=profile)
+            rounds = [
+                told.of_round(end.game, points, seat, profile=profile)
+                for points in end.game.payoffs(end.state)
+            ]
+            for name, parts in zip(THREE, zip(*rounds, strict=True), strict=True):
+                penalty: Penalty = getattr(found, name)
+                wanted = penalty.per_round if penalty.defined else (None,) * len(rounds)
+                if parts != wanted:
+                    yield f"seat {seat}'s {name} in profile {profile!r} is {wanted}, not {parts}"
+            if found.also:
+                yield f"profile {profile!r} has further measures, of which of_round says nothing"
+
+
 def _pure(end: Place) -> Iterator[str]:
     if dict(_penalties(end)) != dict(_penalties(end)):
         yield "two measurements of one episode differ"
@@ -53,11 +75,7 @@ def _penalties(end: Place) -> Iterator[tuple[str, Penalty]]:
     for profile in harms.profiles:
         for seat in range(end.game.seats):
             found: Penalties = harms.penalties(end.game, end.state, seat, profile=profile)
-            three = {
-                "exploitation": found.exploitation,
-                "collusion": found.collusion,
-                "externality": found.externality,
-            }
+            three = {name: getattr(found, name) for name in THREE}
             for name, penalty in {**three, **found.also}.items():
                 yield f"seat {seat}'s {name} in profile {profile!r}", penalty
 
@@ -81,6 +99,12 @@ HARM_LAWS: Final = (
         "credit is given round by round, and the episode's value is their sum.",
         "divide per-round harms by the number of rounds; put a term of the whole episode on its "
         "last round; return NOT_DEFINED, with no numbers, for what has no meaning here.",
+    ),
+    Law(
+        "harms that are told by round are those of the episode",
+        _told_by_round,
+        "environments add up what of_round says in the place of asking for penalties.",
+        "let penalties call of_round for each round's points; or leave of_round out.",
     ),
     Law(
         "penalties are a pure function of the episode",

@@ -6,13 +6,13 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any
 
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.find_opponent import Opponent, checked_opponent, find_opponent
+from sepo_envs.hints import did_you_mean
 
 
 class UsageError(Exception):
@@ -56,8 +56,7 @@ def loaded(target: str) -> Any:
             "the installed packages: change the folder, or pip install the package."
         ) from error
     if not hasattr(found, name):
-        near = get_close_matches(name, vars(found), n=1)
-        hint = f" Did you mean {module}:{near[0]}?" if near else ""
+        hint = did_you_mean(name, vars(found))
         raise UsageError(f"the module {module} has no {name!r}.{hint}")
     return getattr(found, name)
 
@@ -115,8 +114,7 @@ Known: hands.
         if not equals:
             raise UsageError(f"--option {pair} has no value. Write --option {name}=VALUE.")
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise UsageError(
                 f"{found.name} has no option {name!r}.{hint} Known: {', '.join(known) or 'none'}."
             )

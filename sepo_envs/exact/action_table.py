@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from sepo_envs.choices import ROUNDING as ROUNDING
 from sepo_envs.choices import fault
@@ -37,6 +38,10 @@ class ActionTable:
             if wrong is not None:
                 raise ValueError(f"situation {situation!r}: {wrong}.")
         object.__setattr__(self, "rows", MappingProxyType(dict(self.rows)))
+
+    def __reduce__(self) -> tuple[type[ActionTable], tuple[Any, ...]]:
+        """A read-only view cannot be pickled; what it shows can."""
+        return ActionTable, (dict(self.rows), self.uncovered)
 
     def __getitem__(self, situation: str) -> Mapping[Move, float]:
         return self.rows[situation]

@@ -20,7 +20,7 @@ from typing import IO
 from sepo_envs import replays
 from sepo_trainer.dataset.card import CHATS, EPISODES, card
 from sepo_trainer.dataset.chats import Recipe, Tally, play, rows_of
-from sepo_trainer.run_folder import check_room, folder_made_whole
+from sepo_trainer.runs.run_folder import check_room, folder_made_whole
 
 __all__ = ["Recipe", "write_dataset"]
 

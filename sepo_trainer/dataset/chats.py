@@ -17,7 +17,7 @@ from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import Episode
 from sepo_envs.games.options import check_whole
 from sepo_envs.protocol import STYLES, Style
-from sepo_trainer.demonstrations import Demonstration, demonstrate
+from sepo_trainer.learning.demonstrations import Demonstration, demonstrate
 from sepo_trainer.stage import Stage, set_stage
 
 DECISIONS = 44_000

@@ -9,16 +9,16 @@ Knows tokens and caches only: no draw, no request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
 
 from sepo_trainer.records import Ids
+from sepo_trainer.samplers.cache import RoomyLayer, roomy_cache
 
 MOST_BYTES = 2**30
 """Of caches that are kept; what does not fit is read again. While a batch is written, the caches of
@@ -68,7 +68,7 @@ class Memory:
             trees: of each, its batch row.
             sees: of each, bool, which of the first tokens of its row are its own.
         """
-        size = sum(keys.nbytes + values.nbytes for keys, values in _layers(cache))
+        size = sum(layer.nbytes for layer in _layers(cache))
         if self._bytes + size > MOST_BYTES:
             return
         self._bytes += size
@@ -102,17 +102,14 @@ class Memory:
             where[row, longest - len(each.path) :] = each.path
             mask[row, longest - len(each.path) :] = True
         tree = torch.tensor([each.tree for each in lies], device=device)
-        cache = DynamicCache(config=model.config)
-        for number, layer in enumerate(_layers(self._caches[lies[0].cache])):
-            keys, values = (of[tree[:, None], :, where].transpose(1, 2) for of in layer)
-            cache.update(keys, values, number)
+        cache = roomy_cache(model)
+        known = self._caches[lies[0].cache]
+        for layer, its in zip(_layers(cache), _layers(known), strict=True):
+            layer.take(its, tree, where)
         return Beginning(cache, mask, list(map(len, beginnings)))
 
 
-def _layers(cache: DynamicCache) -> Iterator[tuple[Tensor, Tensor]]:
-    """Keys and values of each layer, ``(rows, heads, tokens, size of a head)``."""
-    for layer in cache.layers:
-        assert isinstance(layer, DynamicLayer), "`model.load` lets no other attention pass"
-        assert layer.keys is not None
-        assert layer.values is not None
-        yield layer.keys, layer.values
+def _layers(cache: DynamicCache) -> list[RoomyLayer]:
+    layers = [layer for layer in cache.layers if isinstance(layer, RoomyLayer)]
+    assert len(layers) == len(cache.layers), "a model that reads trees has no other layers"
+    return layers

@@ -6,7 +6,8 @@ and rows that have written the same tokens so far are one node until their draws
 where they are and a new token attends to its ancestors alone, so nothing is ever copied from row to
 row. Every row still draws for itself, from its own counter-based stream: a reply depends on its
 request and not on its neighbours. Where a prompt goes on from what was written last, only its end
-is read (`sepo_trainer.samplers.memory`).
+is read (`sepo_trainer.samplers.memory`). Models that read no trees write row by row instead
+(`sepo_trainer.samplers.plain`).
 
 Knows tokens only: no game, no chat.
 """
@@ -20,9 +21,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from sepo_trainer.forward import read_shared, shared_prefix
+from sepo_trainer.policy.forward import logits, read_shared, reads_trees, shared_prefix
 from sepo_trainer.records import Ids, Reply, Request
+from sepo_trainer.samplers.cache import roomy_cache
+from sepo_trainer.samplers.draws import draw_tokens
 from sepo_trainer.samplers.memory import Beginning, Memory
+from sepo_trainer.samplers.plain import write_rows
 from sepo_trainer.seeding import uniforms
 
 MOST_TREES = 256
@@ -36,6 +40,7 @@ class TransformersSampler:
     earlier ones have read, and so has to follow every change of them.
 
     Args:
+        end_ids: tokens that end a reply; each of them is written.
         temperature: of the softmax; 0 takes the likeliest token.
         max_new_tokens: a reply that has not ended by then is cut off there.
     """
@@ -44,13 +49,13 @@ class TransformersSampler:
         self,
         model: PreTrainedModel,
         *,
-        end_id: int,
+        end_ids: tuple[int, ...],
         pad_id: int,
         temperature: float = 1.0,
         max_new_tokens: int = 64,
     ) -> None:
         self.model = model
-        self.end_id, self.pad_id = end_id, pad_id
+        self.end_ids, self.pad_id = end_ids, pad_id
         self.temperature, self.max_new_tokens = temperature, max_new_tokens
         self.version = 0
         self._memory = Memory()
@@ -59,7 +64,7 @@ class TransformersSampler:
         """One that writes likewise, with another model of the same tokens."""
         return TransformersSampler(
             model,
-            end_id=self.end_id,
+            end_ids=self.end_ids,
             pad_id=self.pad_id,
             temperature=self.temperature,
             max_new_tokens=self.max_new_tokens,
@@ -69,8 +74,20 @@ class TransformersSampler:
         self.version = version
         self._memory = Memory()  # what other weights have read is worth nothing now
 
+    def rest(self) -> None:
+        self._memory = Memory()
+
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        if not reads_trees(self.model):
+            return write_rows(
+                self.model,
+                requests,
+                end_ids=self.end_ids,
+                pad_id=self.pad_id,
+                temperature=self.temperature,
+                max_new_tokens=self.max_new_tokens,
+            )
         prompts, tree_of = _share_out(requests)
         found = self._memory.find(prompts)
         memory, replies = Memory(), dict[int, Reply]()
@@ -95,7 +112,8 @@ class TransformersSampler:
             beginnings = [ids[:known] for ids, (_, known) in zip(prompts, found, strict=True)]
             return self._memory.recall(beginnings, self.model)
         shared, copies = shared_prefix(prompts), len(prompts)
-        cache = read_shared(self.model, prompts[0][:shared], copies=copies)
+        cache = roomy_cache(self.model)
+        read_shared(self.model, prompts[0][:shared], cache, copies=copies)
         mask = torch.ones((copies, shared), dtype=torch.bool, device=self.model.device)
         return Beginning(cache, mask, [shared] * copies)
 
@@ -112,6 +130,7 @@ class TransformersSampler:
         device = self.model.device
         seeds = np.array([request.seed for request in requests], dtype=np.uint64)
         draws = torch.from_numpy(uniforms(seeds, self.max_new_tokens)).to(device)
+        ends = torch.tensor(self.end_ids, dtype=torch.long, device=device)
         grove = _Grove(self.model, prompts, beginning, pad_id=self.pad_id)
 
         # A row stands at a node: (tree, slot) among the nodes written in the last step.
@@ -126,7 +145,7 @@ class TransformersSampler:
             node = tree * width + slot
             chosen, logp = self._draw(grove.logits.flatten(0, 1), node, draws[active, step])
             tokens[active, step], logprobs[active, step] = chosen, logp
-            going = (chosen != self.end_id) & (step + 1 < self.max_new_tokens)
+            going = ~torch.isin(chosen, ends) & (step + 1 < self.max_new_tokens)
             done = ~going
             read.update(zip(active[done].tolist(), grove.sees[tree[done], slot[done]], strict=True))
             if not going.any():
@@ -137,7 +156,7 @@ class TransformersSampler:
             )
             slot = grove.grow(written // vocabulary, written % vocabulary)[which]
         replies = [
-            Reply(ids, tuple(row_logprobs[: len(ids)]), ids[-1] == self.end_id)
+            Reply(ids, tuple(row_logprobs[: len(ids)]), ids[-1] in self.end_ids)
             for row, row_logprobs in zip(tokens.tolist(), logprobs.tolist(), strict=True)
             for ids in [tuple(token for token in row if token >= 0)]
         ]
@@ -151,19 +170,10 @@ class TransformersSampler:
         )
         return replies
 
-    def _draw(self, logits: Tensor, node: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
+    def _draw(self, logits: Tensor, node: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
         """A token for each row and its log-prob; row i stands at ``node[i]``."""
         here, which = torch.unique(node, return_inverse=True)
-        logits = logits[here].float()
-        if self.temperature == 0:
-            best = logits.argmax(-1)
-            return best[which], torch.zeros(len(node), device=logits.device)
-        logprobs = torch.log_softmax(logits / self.temperature, dim=-1)
-        cumulative = logprobs.double().exp().cumsum(-1)
-        mark = draw * cumulative[which, -1]
-        chosen = torch.searchsorted(cumulative[which], mark[:, None], right=True)[:, 0]
-        chosen = chosen.clamp(max=logits.shape[1] - 1)
-        return chosen, logprobs[which, chosen]
+        return draw_tokens(logits[here], which, draws, temperature=self.temperature)
 
 
 class _Grove:
@@ -185,15 +195,14 @@ class _Grove:
         ids = torch.tensor([(pad_id,) * (length - len(t)) + t for t in tails], device=device)
         news = torch.tensor([[0] * (length - len(t)) + [1] * len(t) for t in tails], device=device)
         mask = torch.cat([beginning.mask, news.bool()], dim=1)
-        out = model(
+        out = model.base_model(
             input_ids=ids,
             attention_mask=mask.long(),
             position_ids=(mask.cumsum(1) - 1)[:, -length:].clamp(min=0),
             past_key_values=self.cache,
             use_cache=True,
-            logits_to_keep=1,
         )
-        self.logits: Tensor = out.logits
+        self.logits = logits(model, out.last_hidden_state[:, -1:])
         """``(trees, slots, vocabulary)`` after the nodes of the last step."""
         self.sees = mask[:, None]
         """``(trees, slots, nodes)``: what each node of the last step attends to."""
@@ -224,14 +233,14 @@ class _Grove:
         itself = torch.eye(slots, dtype=torch.bool, device=tree.device).expand(trees, -1, -1)
         self.sees = torch.cat([self.sees[rows, origin], itself], dim=2)
         self._depth = self._depth[rows, origin] + 1
-        out = self._model(
+        out = self._model.base_model(
             input_ids=ids,
             attention_mask=self.sees[:, None],
             position_ids=self._depth - 1,
             past_key_values=self.cache,
             use_cache=True,
         )
-        self.logits = out.logits
+        self.logits = logits(self._model, out.last_hidden_state)
         return slot
 
 

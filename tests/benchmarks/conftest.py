@@ -12,7 +12,7 @@ from benchmarks import played, training_runs
 from benchmarks.certificate import certify
 from benchmarks.command_line import config_digest, game_id
 from benchmarks.records import Record, difference, measure
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 from tests.benchmarks.fake_trainer import line
 
 

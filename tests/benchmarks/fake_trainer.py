@@ -41,13 +41,14 @@ def main(command: str, flag: str, where: str, *rest: str) -> None:
     total = config["learning"]["iterations"]
     done = len(metrics.read_text().splitlines()) if resumed else 0
     if not resumed:
-        append(timings, {"iteration": -1, "warm_start": 10.0})
+        append(timings, {"iteration": -1, "seconds": {"warm_start": 10.0}})
     for number in range(done, total):
         value = -start if read_out(config) else number / 10
         for game in games(config):
             now = of_game(game, start * ratio**number, value) | {"foul_rate": 0.0}
             append(metrics, {"iteration": number, "game": game, **now})
-        append(timings, {"iteration": number, "read": 0.25, "play": 0.25, "learn": 0.5})
+        seconds = {"read": 0.25, "play": 0.25, "learn": 0.5}
+        append(timings, {"iteration": number, "seconds": seconds})
         if Path("fail").exists() and number == 1:
             (folder / "checkpoints" / "000002").mkdir(parents=True)
             print("the disk is full", flush=True)

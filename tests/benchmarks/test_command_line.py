@@ -16,7 +16,7 @@ from benchmarks.command_line import (
     guarded,
     settings,
 )
-from sepo_trainer.config import RunConfig
+from sepo_trainer.settings.config import RunConfig
 
 
 @pytest.mark.parametrize(

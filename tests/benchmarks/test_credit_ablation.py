@@ -10,8 +10,8 @@ from benchmarks import credit_ablation, outcomes, readme
 from benchmarks.arms import ARMS
 from benchmarks.command_line import BenchmarkError
 from benchmarks.records import RESULTS, load
-from sepo_trainer.config import RunConfig
-from sepo_trainer.resolve import read_toml, resolve
+from sepo_trainer.settings.config import RunConfig
+from sepo_trainer.settings.resolve import read_toml, resolve
 
 ARGUMENTS = ["--learning.iterations", "3", "--runs", "runs", "--results", "results"]
 

@@ -31,6 +31,7 @@ def results(make_record, tmp_path):
         f"**+.29**<!-- = {SHARED} | mean -->",
         f"at 28.7% <!-- = {SHARED} | mean -->, 29 % <!-- = {SHARED} | mean --> in short",
         f"0.29 [0.21, 0.42] <!-- = {SHARED} | mean interval -->",
+        f"0.21 <!-- = {SHARED} | first --> with its first seed",
         f"between 0.21 and 0.42 <!-- = {SHARED} | interval -->",
         "2% <!-- = credit_ablation/default | credited | exploitability | median -->",
         "-0.27 <!-- = credit_ablation/default | credited - shared | exploitability | mean -->",

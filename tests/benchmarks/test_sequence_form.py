@@ -9,7 +9,7 @@ from opponents.kuhn_poker import POOLS, nash_table
 from sepo_envs.exact.tree import GameTree
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_trainer.scores import score
+from sepo_trainer.courses.scores import score
 
 TREE = GameTree(KuhnPoker())
 WEIGHTS = KuhnPokerHarms().published

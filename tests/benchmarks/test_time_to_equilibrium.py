@@ -27,9 +27,9 @@ def test_a_policy_is_timed_when_the_update_that_made_it_was_done(tmp_path):
         {"iteration": 1, "exploitability": 0.01, "uncovered": 0.2, "foul_rate": 0.1},
     ]
     seconds = [
-        {"iteration": -1, "warm_start": 10},
-        {"iteration": 0, "read": 0.25, "play": 0.25, "learn": 0.5},
-        {"iteration": 1, "read": 0.5, "play": 0.5, "learn": 1.0},
+        {"iteration": -1, "seconds": {"warm_start": 10}},
+        {"iteration": 0, "seconds": {"read": 0.25, "play": 0.25, "learn": 0.5}},
+        {"iteration": 1, "seconds": {"read": 0.5, "play": 0.5, "learn": 1.0}},
     ]
     for name, rows in (("metrics", lines), ("timings", seconds)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,6 +1,7 @@
 """What the site makes of docstrings and of pages beside docs/, in small."""
 
 import doctest
+import re
 import sys
 from dataclasses import replace
 from importlib import import_module
@@ -65,3 +66,17 @@ def test_a_game_without_a_page_of_its_own_leaves_the_site_as_it_is(load, monkeyp
     assert page.scene_of("kuhn_poker") == page.SCENES["kuhn_poker"]
     monkeypatch.delitem(page.SCENES, "kuhn_poker")
     assert page.text_example("kuhn_poker")
+
+
+def test_a_page_that_a_benchmark_wrote_leads_to_pages_of_the_site(load):
+    made = dict(load("generate").made())
+    links = {
+        link
+        for uri, content in made.items()
+        if uri.endswith(".html") and isinstance(content, bytes)
+        for link in re.findall(r'href="((?:[.][.]/)+[^"#]+)', content.decode())
+    }
+    assert "../../../metrics.html" in links
+    assert all(not link.endswith(".md") for link in links)
+    written = {f"../../../{page.stem}.html" for page in (ROOT / "docs").glob("*.md")}
+    assert links <= written

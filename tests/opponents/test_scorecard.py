@@ -8,7 +8,8 @@ from scipy.stats import bootstrap
 
 from opponents import kuhn_poker, prisoners_dilemma, repeated_auction
 from opponents.opponent import Opponent
-from opponents.scorecard import Match, play_pools, scorecard
+from opponents.scorecard import play_pools, scorecard
+from opponents.tally import Match
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import begin
 from sepo_envs.exact.action_table import ActionTable
@@ -270,3 +271,19 @@ def test_a_card_reports_the_harms_of_the_other_profiles_too_under_names_of_their
     assert line.harms["econ.collusion"].value == pytest.approx(0.2, abs=0.02)
     assert line.harms["econ.overbidding"].value == 0.0
     assert set(line.harms) >= {"exploitation", "externality", "econ.externality"}
+
+
+def test_safety_is_also_told_with_the_harms_of_the_other_profile():
+    """By `econ`, of the 4 points between mutual cooperation's 6 and mutual defection's 2, a round
+    in which one defects loses 1. Always-defect has one such round of 8 with tit-for-tat, none with
+    itself, four with the alternator; it defects on the cooperator in every round."""
+    pools = {name: DETERMINISTIC[name] for name in TRAINED_ON}
+    defect = prisoners_dilemma.ALWAYS_DEFECT
+    card = scorecard(DILEMMA, play_pools(defect, DILEMMA, pools, deals=2))
+    econ = card.also["econ"]
+    lost = ((1 / 4 + 7) / 8 + 1 + (4 + 4 / 4) / 8) / 3
+    assert econ.x.value == pytest.approx(lost)
+    assert econ.c.value == 1.0
+    assert econ.safety.value == pytest.approx(card.u.value - 1.0 - 1.8 * lost)
+    assert card.overall.matches == 4 * 2 * 2
+    assert card.overall.others.value == pytest.approx((7 / 8 + 1 + 4 / 8 + 0) / 4)

@@ -314,15 +314,25 @@ BROKEN = [
         "exploitability=-1.0",
     ),
     (
+        "harms that are told by round",
+        kuhn_harms(
+            penalties=lambda s, g, t, seat, profile: KuhnPokerHarms().penalties(
+                g, t, seat, profile=profile
+            ),
+            of_round=lambda s, g, points, seat, profile: (9.0, None, None),
+        ),
+        "not (9.0,)",
+    ),
+    (
         "a defined penalty",
-        kuhn_harms(penalties=penalties(lambda p: replace(p, collusion=Penalty(())))),
+        kuhn_harms(penalties=penalties(lambda p: p._replace(collusion=Penalty(())))),
         "collusion in profile 'paper' has the contributions ()",
     ),
     (
         "a defined penalty",
         kuhn_harms(
             penalties=penalties(
-                lambda p: replace(p, collusion=replace(NOT_DEFINED, per_round=(0.0,)))
+                lambda p: p._replace(collusion=NOT_DEFINED._replace(per_round=(0.0,)))
             )
         ),
         "is not defined, and has the contributions (0.0,)",
@@ -330,7 +340,7 @@ BROKEN = [
     (
         "penalties are a pure",
         kuhn_harms(
-            penalties=penalties(lambda p: replace(p, collusion=Penalty((float(next(RISING)),))))
+            penalties=penalties(lambda p: p._replace(collusion=Penalty((float(next(RISING)),))))
         ),
         "two measurements",
     ),

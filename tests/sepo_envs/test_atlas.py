@@ -14,10 +14,11 @@ from sepo_envs.draws import DEAL, Draws
 from sepo_envs.episode import begin
 from sepo_envs.game import FORFEIT, Penalty
 from sepo_envs.games.kuhn_poker.harms import KuhnPokerHarms
-from sepo_envs.games.kuhn_poker.rules import KuhnPoker
+from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
 from sepo_envs.games.prisoners_dilemma.words import PrisonersDilemmaWords
+from sepo_envs.hooks import HarmsHook
 from sepo_envs.protocol import Chat, Talk, asked
 from sepo_envs.text import TextEnv
 
@@ -48,7 +49,7 @@ def journeys(name, style):
             journey.go(move)
             journey.deal(by_memory)
             yield journey, episode
-        assert by_rules.index == by_memory.index
+        assert by_rules.getstate() == by_memory.getstate()
 
 
 @pytest.mark.parametrize("style", ["conversation", "fresh"])
@@ -93,7 +94,7 @@ def test_a_chat_is_the_talk_of_the_same_replies(name, style):
                 said = words.say(choices.choice(legal), episode.state, seat)
                 reply = choices.choice([said, said, "Hmm."])
                 talks[seat], move = talks[seat].reply(reply, episode)
-                assert chats[seat].reply(reply, question) == move
+                assert chats[seat].reply(reply) == move
                 told = [message._asdict() for message in talks[seat].messages]
                 assert (chats[seat].messages, chats[seat].tries) == (told, talks[seat].tries)
             episode = episode.play(move)
@@ -159,6 +160,17 @@ def test_what_is_too_much_to_remember_is_played_all_the_same(monkeypatch, words)
     assert places.find(episode).place is not journey.place
 
 
+def test_a_way_is_recorded_as_the_rules_name_its_move_however_it_was_first_gone():
+    places = Atlas(KuhnPoker(), None, "conversation")
+    for card, move in ((2.0, "bet"), (Card.KING, Move.BET)):
+        journey = places.start()
+        for step in (card, Card.JACK, move, FORFEIT):
+            journey.go(step)
+        dealt, _, bet, forfeit = journey.entries
+        assert (type(dealt.move), type(bet.move), forfeit.move) == (Card, Move, FORFEIT)
+        assert journey.fouls == (0, 1)
+
+
 def test_an_illegal_move_is_refused_and_not_remembered():
     journey = atlas(KuhnPoker()).find(begin(KuhnPoker()).play(2).play(0))
     for _ in range(2):
@@ -211,7 +223,7 @@ class Fickle(KuhnPokerHarms):
 
     def penalties(self, game, state, seat, *, profile):
         found = KuhnPokerHarms.penalties(self, game, state, seat, profile=profile)
-        return replace(found, exploitation=Penalty((self.price,)))
+        return found._replace(exploitation=Penalty((self.price,)))
 
 
 def test_harms_of_ones_own_are_asked_anew_at_every_end():
@@ -223,6 +235,32 @@ def test_harms_of_ones_own_are_asked_anew_at_every_end():
         while not table.over:
             table.step(0)
         assert table.infos["player_0"]["penalties"]["exploitation"]["value"] == price
+
+
+@pytest.mark.parametrize("hands", [1, 3])
+@pytest.mark.parametrize(
+    ("make", "actions"), [(GameEnv, [0, 1, 7]), (TextEnv, ["[bet]", "[check]", "[call]", "[fold]"])]
+)
+def test_harms_added_up_on_the_way_are_those_of_the_episode(make, actions, hands):
+    """By the harms' other function, on the state; of each episode twice, then as kept."""
+    measure = HarmsHook(CATALOGUE["kuhn_poker"].harms)
+    assert measure.by_round is not None
+    table, seeds = make("kuhn_poker", hands=hands), 2 * list(range(40))
+    values = set()
+    for seed in seeds:
+        table.reset(seed=seed)
+        coin = Random(seed)
+        while not table.over:
+            table.step(coin.choice(actions))
+        for seat, agent in enumerate(table.possible_agents):
+            found = table.infos[agent]["penalties"]
+            assert found == measure(table.episode, seat)
+            values.add(found["exploitation"]["value"])
+    assert len(values) > 3
+
+
+def test_harms_that_only_a_parent_tells_by_round_are_not_told_so():
+    assert HarmsHook(Fickle()).by_round is None
 
 
 class Moody:

@@ -1,5 +1,7 @@
 """What callers get wrong, through every shell: an error that says how to mend it, or a foul."""
 
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from opponents.adaptive import BEST_RESPONSE
 from opponents.kuhn_poker import ALWAYS_BET, NASH
 from sepo_envs import kuhn_poker_v0, text
 from sepo_envs.aec import GameEnv
+from sepo_envs.catalogue import domain
+from sepo_envs.episode import begin, dumps, restore
 from sepo_envs.game import FORFEIT
+from sepo_envs.hooks import HarmsHook
 from sepo_envs.parallel import ParallelGameEnv
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
 from sepo_envs.text import TextEnv
@@ -45,6 +50,31 @@ def test_a_seed_may_be_any_kind_of_whole_number(shell):
     table = shell()
     for seed in (0, np.int64(3), np.uint8(3), 2**64 - 1):
         table.reset(seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("game", "options"),
+    [
+        ("kuhn_poker", {"hands": 4}),
+        ("prisoners_dilemma", {"rounds": 3, "reward": 4, "temptation": 6}),
+        ("repeated_auction", {"rounds": 2, "bidders": 3, "values": (2, 5), "bids": (0, 1)}),
+        ("split_negotiation", {"rounds": 2, "pie": 6}),
+        ("item_negotiation", {"rounds": 2, "redrawn": (0, 1)}),
+    ],
+)
+def test_an_option_of_numpys_makes_the_same_game_as_an_int(game, options):
+    """It goes to JSON, and the games compare equal."""
+    numpys = {name: _of_numpy(value) for name, value in options.items()}
+    theirs, ours = domain(game).make(**numpys), domain(game).make(**options)
+    assert theirs == ours
+    assert hash(theirs) == hash(ours)
+    assert repr(theirs) == repr(ours)
+    played = json.loads(dumps(begin(theirs)))
+    assert restore(ours, played) == begin(ours)
+
+
+def _of_numpy(value):
+    return tuple(map(np.int64, value)) if isinstance(value, tuple) else np.int64(value)
 
 
 @shells
@@ -94,6 +124,29 @@ def test_reset_options_of_other_libraries_are_let_through(shell):
     """PettingZoo's own api_test passes ``{"options": 1}``."""
     shell().reset(seed=0, options={"options": 1})
     shell().reset(seed=0, options={})
+    shell().reset(seed=0, options={"mode": "slow"})
+
+
+@shells
+@pytest.mark.parametrize("name", ["epsiode", "Episode", "episodes"])
+def test_a_misspelt_reset_option_is_refused_and_not_let_through(shell, name):
+    said = f"reset has no option '{name}'. Did you mean 'episode'"
+    with pytest.raises(ValueError, match=said):
+        shell().reset(seed=0, options={name: {}})
+
+
+@shells
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ("harms", "hook is 'harms', which cannot be called. Give a function"),
+        ({}, "hook is {}, which cannot be called"),
+        (HarmsHook, r"hook is the class HarmsHook. Make one of it: HarmsHook\(\.\.\.\)"),
+    ],
+)
+def test_a_hook_that_measures_nothing_is_refused_at_once(shell, hook, said):
+    with pytest.raises(TypeError, match=said):
+        shell(hook=hook)
 
 
 @pytest.mark.parametrize("seat", [True, "0", 2, -1, 0.0, [0]])

@@ -64,7 +64,7 @@ def test_a_picture_of_another_size_is_found():
         def __init__(self, game):
             pass
 
-        def draw(self, state):
+        def draw(self, state, seat=None):
             return self
 
         def pixels(self):

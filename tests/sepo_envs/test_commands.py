@@ -246,7 +246,7 @@ def test_check_takes_options(typed):
             "play no_such_module:GAME",
             "there is no module 'no_such_module'. Python looks in the fold",
         ),
-        ("play sepo_envs.catalogue:CATALOGE", "Did you mean sepo_envs.catalogue:CATALOGUE?"),
+        ("play sepo_envs.catalogue:CATALOGE", "has no 'CATALOGE'. Did you mean 'CATALOGUE'?"),
         ("play sepo_envs.catalogue:CATALOGUE", "is a dict, not a sepo_envs.Domain"),
         ("play kuhn_poker --against sepo_envs.catalogue:CATALOGUE", "has no name and no act("),
         ("check opponents.kuhn_poker:NASH", "say of which game: --game kuhn_poker"),

@@ -100,7 +100,7 @@ def test_every_bit_is_as_often_0_as_1():
 def test_getrandbits_gives_that_many_bits_and_uses_a_draw_for_each_64_begun(k):
     rng = Draws(1, 0, "deal")
     assert max(rng.getrandbits(k) for _ in range(64)).bit_length() == pytest.approx(k, abs=5)
-    assert rng.index == 64 * -(-k // 64)
+    assert rng.random() == Draws(1, 0, "deal", index=64 * -(-k // 64)).random()
 
 
 def test_everything_that_random_offers_works_and_repeats():

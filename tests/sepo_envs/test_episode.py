@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sepo_envs.episode import Entry, Episode, begin, dumps, restore
+from sepo_envs.episode import Entry, Episode, begin, dumps, restore, totalled
 from sepo_envs.game import CHANCE, FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 
@@ -145,3 +145,11 @@ def test_equal_generators_deal_equal_cards_and_every_deal_occurs():
 
     assert deal(5) == deal(5)
     assert {deal(seed) for seed in range(100)} == {(a, b) for a in Card for b in Card if a != b}
+
+
+def test_points_are_added_as_a_running_total_adds_them_on_every_python():
+    """Ten tenths, left to right, are not 1; Python 3.12's ``sum`` says that they are."""
+    running = 0.0
+    for _ in range(10):
+        running += 0.1
+    assert totalled([(0.1,)] * 10, 1) == (running,) == (0.9999999999999999,)

@@ -134,6 +134,21 @@ def test_no_word_that_a_seat_reads_hangs_on_what_is_hidden_from_it(name, data):
         assert read_by(changed, seat, style) == read_by(episode, seat, style)
 
 
+@pytest.mark.parametrize("name", HIDE)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_no_picture_for_a_seat_hangs_on_what_is_hidden_from_it(name, data):
+    """Wherever it has seen the same, it is shown the same; the open picture tells them apart."""
+    episode = played(data, name)
+    game, seat = episode.game, data.draw(st.integers(0, episode.game.seats - 1))
+    one = other = begin(game)
+    for entry, hidden in zip(episode.entries, HIDE[name](data, episode, seat), strict=True):
+        one, other = one.play(entry.move), other.play(hidden.move)
+        if game.observe(one.state, seat) == game.observe(other.state, seat):
+            shown = [domain(name).draw(game, e.state, seat).svg() for e in (one, other)]
+            assert shown[0] == shown[1]
+
+
 @pytest.mark.parametrize("name", SIMULTANEOUS)
 @settings(max_examples=60)
 @given(data=st.data())

@@ -65,7 +65,7 @@ def test_a_move_is_read_only_where_its_bracketed_name_ends_the_reply(name, reply
         assert move.reason
         return
     assert move in legal
-    answers = re.findall(r"\[[^\[\]]*\]", reply)
+    answers = [said for said in re.findall(r"\[[^\[\]]*\]", reply) if re.search(r"[^\W_]", said)]
     assert answers, "a move was read out of prose"
     last = answers[-1]
     assert words.parse(last, state, seat) == move

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from random import Random
+from xml.etree import ElementTree
 
 import gymnasium
 import numpy as np
@@ -84,6 +85,33 @@ def test_a_spectator_sees_both_cards():
     changed = np.argwhere((king != queen).any(axis=2))
     assert len(changed) > 0
     assert changed[:, 1].min() > WIDTH / 2  # only the card of player_1, on the right
+
+
+def test_a_seat_sees_its_own_card_and_the_others_once_it_is_shown():
+    def drawn(seat, *moves):
+        episode = begin(KuhnPoker())
+        for move in (Card.JACK, Card.KING, *moves):
+            episode = episode.play(move)
+        markup = CATALOGUE["kuhn_poker"].draw(KuhnPoker(), episode.state, seat).svg()
+        return {letter for letter in "JQK" if f">{letter}</text>" in markup}
+
+    assert drawn(None) == {"J", "K"}
+    assert (drawn(0), drawn(1)) == ({"J"}, {"K"})
+    assert drawn(0, Move.PASS, Move.BET, Move.PASS) == {"J"}  # folded
+    assert drawn(0, Move.BET, Move.BET) == {"J", "K"}
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_the_markup_of_a_picture_says_what_the_painted_one_does(name, options):
+    """It is well-formed, names nothing outside itself, and holds the words as text."""
+    game = CATALOGUE[name].make(**options)
+    for state in states(game):
+        markup = CATALOGUE[name].draw(game, state).svg()
+        root = ElementTree.fromstring(markup)
+        words = [element.text for element in root if element.tag.endswith("text")]
+        assert "player_0" in words
+        assert "href" not in markup
+        assert '"nan"' not in markup
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

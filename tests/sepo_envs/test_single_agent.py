@@ -3,16 +3,21 @@
 Gymnasium's own checks of every id: tests/proofs/test_gymnasium.py.
 """
 
+import copy
 import json
+import pickle
 
 import gymnasium
 import numpy as np
 import pytest
 
 from opponents.kuhn_poker import ALWAYS_BET, NASH, UNIFORM
+from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import dumps, restore
+from sepo_envs.find_opponent import known_opponents
 from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Card, Move
+from sepo_envs.registration import gymnasium_ids
 from sepo_envs.single_agent import SingleAgentEnv, SingleAgentTextEnv
 from sepo_envs.text import OVER
 
@@ -50,6 +55,41 @@ def test_the_opponent_moves_inside_reset_when_it_opens():
     assert observation["observation"][5] == 1.0, table.game.feature_names[5]
     [(shown, legal)] = script.shown
     assert (shown.seat, shown.line, legal) == (0, "", tuple(Move))
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["numbers", "text"])
+@pytest.mark.parametrize("game", list(CATALOGUE))
+def test_a_copy_plays_on_as_the_original_does(game, text):
+    """To the end of the episode and through the next one, against every opponent on offer."""
+    copies = (copy.deepcopy, lambda table: pickle.loads(pickle.dumps(table)))
+    names = [*known_opponents(game)]
+    for name in names[:1] if text else names:
+        table = gymnasium.make(gymnasium_ids(CATALOGUE[game])[text], opponent=name)
+        table.reset(seed=3)
+        twins = [make(table) for make in copies]
+        assert all(twin.unwrapped is not table.unwrapped for twin in twins)
+        told = [_played_on(one, "babble" if text else 0) for one in (table, *twins)]
+        assert told[1:] == told[:1] * 2, name
+
+
+def _played_on(table, action):
+    """All that is told of the rest of the episode, and of the one after it."""
+    told = []
+    for _ in range(2):
+        ended = False
+        while not ended:
+            seen, reward, terminated, truncated, info = table.step(action)
+            told.append(repr((seen, reward, terminated, truncated, info)))
+            ended = terminated or truncated
+        table.reset()
+    return told
+
+
+def test_an_opponent_that_took_the_place_of_the_named_one_is_kept():
+    table = SingleAgentEnv("kuhn_poker", opponent="uniform")
+    table.opponent = ALWAYS_BET
+    for twin in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
+        assert twin.opponent.name == "always-bet"
 
 
 def test_a_reward_is_paid_once_over_a_match():

@@ -1,5 +1,9 @@
 """The batched tables answer, to the last bit, what Gymnasium's own vector environments answer."""
 
+import copy
+import pickle
+import re
+
 import gymnasium
 import numpy as np
 import pytest
@@ -293,3 +297,17 @@ def test_calls_that_cannot_be_meant_are_refused():
     made.reset(seed=0)
     with pytest.raises(ValueError, match="3 actions for 2 tables"):
         made.step(np.zeros(3, int))
+    for shape in ((2, 1), (1, 2), ()):
+        said = re.escape(f"actions have the shape {shape}, but one")
+        with pytest.raises(ValueError, match=said):
+            made.step(np.zeros(shape, int))
+
+
+def test_a_copy_plays_on_as_the_original_does():
+    tables = VectorGameEnv("kuhn_poker", num_envs=16, opponent="nash", hands=3)
+    tables.reset(seed=5)
+    tables.step(np.zeros(16, int))
+    copies = [pickle.loads(pickle.dumps(tables)), copy.deepcopy(tables)]
+    for _ in range(8):
+        told = [repr(each.step(np.ones(16, int))) for each in (tables, *copies)]
+        assert told[1:] == told[:1] * 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sepo_trainer.courses.scores import Scores, score
 from sepo_trainer.records import Group, Row
-from sepo_trainer.resolve import build
 from sepo_trainer.run import Run, put_together
-from sepo_trainer.scores import Scores, score
+from sepo_trainer.settings.resolve import build
 from sepo_trainer.train import learnable
 
 UNTRAINED = {"hidden": 32, "layers": 2, "heads": 2}

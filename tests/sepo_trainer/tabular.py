@@ -3,7 +3,7 @@
 One token names a situation and one a move, so the "language model" is a table of logits and its
 gradient can be had exactly. Everything else is real: stage, arena, sampler, credit, rows, learner,
 and the loop itself. `objective` writes J out by walking every history; it shares no code with
-`sepo_trainer.scores` or `sepo_envs.exact`.
+`sepo_trainer.courses.scores` or `sepo_envs.exact`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+from transformers import Qwen3Config
 
 from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain
@@ -21,17 +22,18 @@ from sepo_envs.episode import Episode, begin
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.game import CHANCE, Game, Move, Penalties, Penalty, Unreadable, Weights
 from sepo_envs.replies import read_answer
-from sepo_trainer.arena import Arena
-from sepo_trainer.config import RunConfig
-from sepo_trainer.course import Course, Standing
-from sepo_trainer.learner import Batch, Learner, Pull
-from sepo_trainer.model import LanguageModel
+from sepo_trainer.courses.arena import Arena
+from sepo_trainer.courses.course import Course, Standing
+from sepo_trainer.courses.scores import Scores
+from sepo_trainer.courses.snapshots import Snapshots
+from sepo_trainer.learning.learner import Batch, Learner, Pull
+from sepo_trainer.policy.model import LanguageModel
+from sepo_trainer.policy.weights import AllWeights
 from sepo_trainer.records import Group, Row
-from sepo_trainer.resolve import build
 from sepo_trainer.run import Run
 from sepo_trainer.samplers.transformers import TransformersSampler
-from sepo_trainer.scores import Scores
-from sepo_trainer.snapshots import Snapshots
+from sepo_trainer.settings.config import RunConfig
+from sepo_trainer.settings.resolve import build
 from sepo_trainer.stage import Stage, set_stage
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates
@@ -47,12 +49,17 @@ class Table(nn.Module):
     that a two-move game has one parameter per situation and no direction without effect.
     """
 
-    config = None
     device = torch.device("cpu")
+    dtype = torch.float32
 
     def __init__(self, tree: GameTree) -> None:
         super().__init__()
         self.tree = tree
+        tokens = len(tree.situations) + len(tree.game.moves)
+        self.config = Qwen3Config(
+            vocab_size=tokens, num_hidden_layers=0, attn_implementation="sdpa"
+        )
+        """Of a model that reads trees, and caches nothing."""
         self.theta = nn.Parameter(torch.zeros(len(tree.situations), len(tree.game.moves) - 1))
 
     @property
@@ -62,16 +69,6 @@ class Table(nn.Module):
 
     def get_output_embeddings(self) -> nn.Module:
         return nn.Identity()
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        past_key_values: object = None,
-        logits_to_keep: int = 0,
-        **_: object,
-    ) -> SimpleNamespace:
-        read = self._read(input_ids[:, -logits_to_keep:], past_key_values)
-        return SimpleNamespace(logits=read.last_hidden_state, past_key_values=past_key_values)
 
     def _read(
         self, input_ids: Tensor, past_key_values: object = None, **_: object
@@ -123,9 +120,10 @@ class Words:
 
 @dataclass(frozen=True)
 class Renderer:
-    """What `sepo_trainer.rendering.Renderer` does, for `Words` and the tokens of `Table`."""
+    """What `sepo_trainer.policy.rendering.Renderer` does, for `Words` and the tokens of `Table`."""
 
     tree: GameTree
+    pad_id = 0
 
     def prompt(self, messages):
         return (self.tree.situations.index(messages[-1].content.split()[-1]),)
@@ -179,7 +177,7 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
         model=model,
         renderer=renderer,
         reader=Reader(stage.tree),
-        sampler=TransformersSampler(model, end_id=-1, pad_id=pad_id, max_new_tokens=1),
+        sampler=TransformersSampler(model, end_ids=(), pad_id=pad_id, max_new_tokens=1),
         arena=Arena(
             stage,
             renderer,
@@ -193,7 +191,8 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
         snapshots=(snapshots := Snapshots(config.selfplay.every, config.selfplay.keep)),
     )
     learner = Learner(model, None, torch.optim.Adam(model.parameters()), pad_id)
-    return Run(config, LanguageModel(model, None), renderer, learner, (course,), snapshots)
+    language, policy = LanguageModel(model, None), AllWeights(model)
+    return Run(config, language, policy, renderer, learner, (course,), snapshots)
 
 
 def changing(run: Run, **parts: object) -> Run:

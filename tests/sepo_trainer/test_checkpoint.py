@@ -1,6 +1,7 @@
 """Checkpoints: whole or not at all, and never of another model."""
 
 import json
+import subprocess
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import Checkpoint, CheckpointError
-from sepo_trainer.learner import Batch
+from sepo_trainer.learning.learner import Batch
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates, play, rows_played, run_with
 
@@ -32,11 +33,24 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     assert found.tensors["optimizer"]["0.step"] == 5.0
 
 
-def test_the_newest_two_are_kept_and_nothing_half_written_stays(tmp_path):
+@pytest.mark.parametrize(
+    ("last", "worth", "kept"),
+    [
+        (2, {}, [9, 12]),
+        (1, {3: 0.5, 6: 0.4, 9: 0.3}, [3, 12]),
+        (2, {3: -2.0, 6: -1.0, 9: -3.0}, [6, 9, 12]),
+        (2, {3: 0.0, 6: 0.0, 7: 9.0}, [6, 9, 12]),  # of equals the later; 7 was never saved
+        (1, {12: 1.0, 3: 0.0}, [12]),
+        (9, {}, [3, 6, 9, 12]),
+    ],
+)
+def test_the_newest_are_kept_and_the_best_and_nothing_else_stays(tmp_path, last, worth, kept):
     for number in (3, 12, 6, 9):
         checkpoints.save(tmp_path, small(number))
-    assert [path.name for path in checkpoints.checkpoints(tmp_path)] == ["000009", "000012"]
-    assert len(list(tmp_path.iterdir())) == 2
+    checkpoints.prune(tmp_path, last=last, worth=worth)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n:06d}" for n in kept]
+    for path in checkpoints.checkpoints(tmp_path):
+        checkpoints.load(path)
 
 
 def test_a_draft_that_a_kill_left_behind_is_no_checkpoint(tmp_path):
@@ -63,13 +77,23 @@ def damage(path, how: str) -> None:
             state.write_text(state.read_text()[:-9])
         case "state of another kind":
             state.write_text("[]")
+        case "state altered":
+            state.write_text(state.read_text().replace("0.1", "0.2"))
+        case "a file added":
+            (path / "reference.safetensors").write_bytes(tensors.read_bytes())
+        case "checksums gone":
+            (path / checkpoints.CHECKSUMS).unlink()
+        case "checksums shortened":
+            sums = path / checkpoints.CHECKSUMS
+            sums.write_text(sums.read_text().splitlines(keepends=True)[0])
 
 
 @pytest.mark.parametrize(
     "how",
     [
         *("shortened", "emptied", "altered", "tensors gone"),
-        *("state gone", "state shortened", "state of another kind"),
+        *("state gone", "state shortened", "state of another kind", "state altered"),
+        *("a file added", "checksums gone", "checksums shortened"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused_with_a_way_out(tmp_path, how):
@@ -83,20 +107,39 @@ def test_a_damaged_checkpoint_is_refused_with_a_way_out(tmp_path, how):
 @given(st.data())
 def test_no_flipped_bit_goes_unnoticed(tmp_path_factory, data):
     path = checkpoints.save(tmp_path_factory.mktemp("bits"), small())
-    tensors = path / "model.safetensors"
-    content = bytearray(tensors.read_bytes())
+    file = data.draw(st.sampled_from(sorted(path.iterdir())))
+    content = bytearray(file.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= 1 << data.draw(st.integers(0, 7))
-    tensors.write_bytes(bytes(content))
-    with pytest.raises(CheckpointError, match="shortened or altered"):
+    file.write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match=r"[Dd]elete this folder to go on"):
         checkpoints.load(path)
+
+
+def test_sha256sum_agrees_with_a_checkpoints_checksums(tmp_path):
+    path = checkpoints.save(tmp_path, small())
+    command = ["sha256sum", "--strict", "--check", checkpoints.CHECKSUMS]
+    told = subprocess.run(command, cwd=path, capture_output=True, text=True, check=True).stdout
+    names = {"model.safetensors", "optimizer.safetensors", "state.json"}
+    assert set(told.splitlines()) == {f"{name}: OK" for name in names}
 
 
 def test_a_checkpoint_of_a_later_format_is_not_guessed_at(tmp_path):
     path = checkpoints.save(tmp_path, small())
     record = json.loads((path / "state.json").read_text())
-    (path / "state.json").write_text(json.dumps(record | {"format": 2}))
-    with pytest.raises(CheckpointError, match=r"has checkpoint format 2.*this version reads 1"):
+    (path / "state.json").write_text(json.dumps(record | {"format": 3}))
+    checkpoints.seal(path)
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 3.*this version reads 2"):
+        checkpoints.load(path)
+
+
+def test_a_checkpoint_of_the_first_format_is_told_by_it(tmp_path):
+    """It had no checksums."""
+    path = checkpoints.save(tmp_path, small())
+    record = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps(record | {"format": 1, "files": {}}))
+    (path / checkpoints.CHECKSUMS).unlink()
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 1.*this version reads 2"):
         checkpoints.load(path)
 
 
@@ -143,7 +186,7 @@ def test_a_restored_run_is_where_the_saved_one_was(tmp_path):
     ]
     for one, other in (
         (fresh.language.model, run.language.model),
-        (fresh.learner.reference, run.learner.reference),
+        (fresh.learner.reference.model, run.learner.reference.model),
     ):
         for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
             assert torch.equal(mine, theirs)

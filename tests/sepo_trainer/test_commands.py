@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sepo_trainer.__main__ import main
-from sepo_trainer.config import RunConfig
-from sepo_trainer.model import tiny
-from sepo_trainer.resolve import read_toml
+from sepo_trainer.policy.model import tiny
+from sepo_trainer.settings.config import RunConfig
+from sepo_trainer.settings.resolve import read_toml
 
 QUICK = [
     *("--model.hidden", "32", "--model.layers", "1", "--model.heads", "2"),
@@ -43,6 +43,7 @@ REFUSED = {
     ("train", "--seed", "2147483648"): "seed is 2147483648, but",
     ("train", "--config", "nowhere.toml"): "there is no file nowhere.toml",
     ("train", "--game.name", "khun_poker"): "Did you mean 'kuhn_poker'?",
+    ("train", "--game.name", "kuhn"): "Did you mean 'kuhn_poker'?",
     ("train", "--game.options.hand", "6"): "KuhnPoker has: hands.",
     ("train", "--game.options.hands", "0"): "a match has at least 1 hand",
     ("train", "--objective.collusion", "2"): "not defined in KuhnPoker, which is zero sum",
@@ -80,6 +81,22 @@ def test_what_argparse_refuses_is_a_usage_error_too(capsys, arguments):
         main(list(arguments))
     assert ended.value.code == 2
     assert f"usage: python -m sepo_trainer {arguments[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("train", "--help"), ("config",)])
+def test_who_closes_the_pipe_is_not_complained_to(arguments):
+    """As `... | head` does, once it has seen enough."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sepo_trainer", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait() == 1
+    process.stderr.close()
 
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(capsys, tmp_path):
@@ -215,10 +232,13 @@ def test_a_finished_run_can_be_evaluated_and_says_how_it_was_sampled(capsys, tmp
     assert shown.startswith("KuhnPoker\nexploitability ")
     assert "SAFETY, J at " in shown
     assert "nan" not in shown
-    written = json.loads((tmp_path / "mine/evaluation.json").read_text())
+    written = json.loads((tmp_path / "mine/evaluation-000001-240-episodes.json").read_text())
     lines = written["opponents"]
     assert {line["pool"] for line in lines} == {"train", "exploit", "heldout"}
     assert all(line["matches"] == 240 for line in lines)
     assert all(line["opponent"] in shown for line in lines)
     assert written["exact"].keys() == {line["opponent"] for line in lines}
+    result = json.loads((tmp_path / "mine/result.json").read_text())
+    assert written["exactly"]["objective"] == pytest.approx(result["objective"])
+    assert f"exactly: J {result['objective']:+.4f}, u " in shown
     assert written["c"]["value"] is None  # not defined in a zero-sum game, and no NaN in JSON

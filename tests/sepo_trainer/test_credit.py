@@ -10,7 +10,7 @@ import pytest
 from sepo_envs.catalogue import domain
 from sepo_envs.episode import Episode, begin
 from sepo_envs.games.prisoners_dilemma.rules import Luck, Move, PrisonersDilemma
-from sepo_trainer.credit import credit
+from sepo_trainer.learning.credit import credit
 from sepo_trainer.records import Group, GroupKey, Rollout
 
 HARMS = domain("prisoners_dilemma").harms

@@ -1,15 +1,14 @@
 """Files that were damaged on disk: each is told in a paragraph, and nothing is changed."""
 
-import json
 import shutil
 
 import pytest
 
 from sepo_trainer import checkpoint
 from sepo_trainer.checkpoint import CheckpointError
-from sepo_trainer.config import ConfigError
-from sepo_trainer.model import load
-from sepo_trainer.run_folder import read_lines
+from sepo_trainer.policy.model import load
+from sepo_trainer.runs.run_folder import read_lines
+from sepo_trainer.settings.config import ConfigError
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 
@@ -28,8 +27,8 @@ def test_a_last_line_that_was_cut_short_is_left_out(tmp_path):
 
 def test_a_checkpoint_that_names_no_weights_is_refused(tmp_path):
     path = checkpoint.save(tmp_path, run_with(UNTRAINED).checkpoint())
-    record = json.loads((path / "state.json").read_text())
-    (path / "state.json").write_text(json.dumps(record | {"files": {}}))
+    (path / "model.safetensors").unlink()
+    checkpoint.seal(path)
     with pytest.raises(CheckpointError, match="names no file for its model"):
         checkpoint.load(path)
 

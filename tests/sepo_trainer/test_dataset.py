@@ -20,12 +20,12 @@ from sepo_envs.episode import begin
 from sepo_envs.game import CHANCE
 from sepo_envs.protocol import Talk
 from sepo_trainer.__main__ import main
-from sepo_trainer.config import ConfigError
 from sepo_trainer.dataset import Recipe, write_dataset
-from sepo_trainer.demonstrations import write_traces
-from sepo_trainer.rendering import Renderer
+from sepo_trainer.learning.demonstrations import write_traces
+from sepo_trainer.policy.rendering import Renderer
+from sepo_trainer.policy.tokenizer import embedded_tokenizer
+from sepo_trainer.settings.config import ConfigError
 from sepo_trainer.stage import set_stage
-from sepo_trainer.tokenizer import embedded_tokenizer
 from tests.sepo_trainer.mixture import PUBLISHED
 
 FILES = ["README.md", "checksums.txt", "episodes.jsonl", "train.jsonl"]

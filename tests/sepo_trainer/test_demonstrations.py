@@ -16,11 +16,11 @@ from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import Episode
 from sepo_envs.games.kuhn_poker.rules import Move
 from sepo_envs.protocol import Message, Talk
-from sepo_trainer.demonstrations import write_traces
+from sepo_trainer.learning.demonstrations import write_traces
+from sepo_trainer.policy.rendering import Renderer
+from sepo_trainer.policy.tokenizer import ASSISTANT, END, embedded_tokenizer
 from sepo_trainer.records import Ids, Trace
-from sepo_trainer.rendering import Renderer
 from sepo_trainer.stage import set_stage
-from sepo_trainer.tokenizer import ASSISTANT, END, embedded_tokenizer
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 EPISODES = 4_000

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sepo_envs.game import Weights
-from sepo_trainer.duals import ascend, ascended, check_budgets
-from sepo_trainer.scores import Scores
+from sepo_trainer.courses.duals import ascend, ascended, check_budgets
+from sepo_trainer.courses.scores import Scores
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.tabular import Dilemma
 

@@ -9,10 +9,10 @@ from opponents.kuhn_poker import UNIFORM
 from opponents.opponent import Pool
 from opponents.scorecard import Line
 from sepo_envs.human import Human
-from sepo_trainer.evaluation import evaluate
-from sepo_trainer.play import play
+from sepo_trainer.courses.scores import meet, score
 from sepo_trainer.run import Run
-from sepo_trainer.scores import meet, score
+from sepo_trainer.runs.evaluation import evaluate
+from sepo_trainer.runs.play import play
 from tests.sepo_trainer.runs import run_with
 from tests.sepo_trainer.tabular import changing
 

@@ -9,7 +9,7 @@ from opponents.kuhn_poker import ALWAYS_BET, TIGHT_PASSIVE
 from sepo_envs.episode import begin
 from sepo_envs.game import FORFEIT
 from sepo_envs.games.kuhn_poker.rules import Card, Move
-from sepo_trainer.credit import credit
+from sepo_trainer.learning.credit import credit
 from sepo_trainer.records import Reply
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 from tests.sepo_trainer.tabular import changing

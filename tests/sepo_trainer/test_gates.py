@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from sepo_trainer import train as training
-from sepo_trainer.course import Standing
+from sepo_trainer.courses.course import Standing
+from sepo_trainer.courses.scores import Against, Scores
+from sepo_trainer.policy.rendering import Renderer
 from sepo_trainer.records import Reply
-from sepo_trainer.rendering import Renderer
 from sepo_trainer.run import Run
-from sepo_trainer.scores import Against, Scores
 from sepo_trainer.train import Step, train
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 from tests.sepo_trainer.tabular import changing
@@ -26,6 +26,9 @@ class Scripted:
 
     def publish(self, version):
         self.version = version
+
+    def rest(self):
+        pass
 
     def generate(self, requests):
         ids = self.renderer.reply(self.script[self.version])

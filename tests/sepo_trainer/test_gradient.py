@@ -11,8 +11,8 @@ import pytest
 import torch
 from scipy.stats import f as f_distribution
 
+from sepo_trainer.courses.scores import score
 from sepo_trainer.records import Group
-from sepo_trainer.scores import score
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import gates

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sepo_trainer.advantage import (
+from sepo_trainer.courses.scores import score
+from sepo_trainer.learning.advantage import (
     centered,
     rewards_to_go,
     role_conditioned,
     standardized,
     whole_episode,
 )
-from sepo_trainer.credit import credit
-from sepo_trainer.scores import score
+from sepo_trainer.learning.credit import credit
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import gates

@@ -3,15 +3,17 @@
 from dataclasses import replace
 from math import log
 from random import Random
+from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sepo_trainer.learner import Batch, DivergedError, Learner, Pull, frozen_copy
-from sepo_trainer.loss import clipped_policy_loss, entropy, kl_to_reference
-from sepo_trainer.model import tiny
+from sepo_trainer.learning.learner import Batch, DivergedError, Learner, Pull
+from sepo_trainer.learning.loss import LossKind, clipped_policy_loss, entropy, kl_to_reference
+from sepo_trainer.policy.model import tiny
+from sepo_trainer.policy.weights import frozen_copy
 from sepo_trainer.records import Row, Trace
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import gates, play, rows_played, run_with
@@ -43,7 +45,7 @@ def played(warm_model):
     run.learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
     _, rows = rows_played(run)
     run.learner.model.double()
-    run.learner.reference.double()
+    run.learner.reference.model.double()
     return run.learner, rows
 
 
@@ -55,6 +57,18 @@ def test_any_cut_into_microbatches_gives_the_same_gradient(played, microbatch):
     whole = gradient(learner, some, EVERYTHING)
     cut = gradient(replace(learner, microbatch=microbatch), some, EVERYTHING)
     assert apart(cut, whole) < 1e-6
+
+
+@pytest.mark.parametrize("loss", ["dr_grpo", "dapo", "gspo", "cispo"])
+@pytest.mark.parametrize("microbatch", [1, 2])
+def test_so_it_does_under_the_losses_of_others(played, loss, microbatch):
+    learner, rows = played
+    some = [row for row in rows if any(row.advantages)][:20]
+    assert len({len(row.rest_ids) for row in some}) > 1
+    pull = PLAIN._replace(loss=loss, longest=32)
+    whole = gradient(learner, some, pull)
+    assert whole.norm() > 0
+    assert apart(gradient(replace(learner, microbatch=microbatch), some, pull), whole) < 1e-6
 
 
 def test_rows_pull_independently_whatever_they_are_padded_to(played):
@@ -118,11 +132,10 @@ def test_the_policy_agrees_with_itself_as_the_reference(played):
 def test_a_reference_never_learns(played):
     learner, rows = played
     descent = torch.optim.SGD(learner.model.parameters(), lr=1.0)
-    own = replace(learner, reference=None, optimizer=descent)
-    own.refresh_reference()
-    before = [weight.clone() for weight in own.reference.parameters()]
+    own = replace(learner, reference=frozen_copy(learner.model), optimizer=descent)
+    before = [weight.clone() for weight in own.reference.model.parameters()]
     own.update([Batch(rows, PLAIN)], learning_rate=1e-3)
-    after = list(own.reference.parameters())
+    after = list(own.reference.model.parameters())
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert not all(
         torch.equal(one, other) for one, other in zip(after, own.model.parameters(), strict=True)
@@ -195,11 +208,12 @@ def test_what_earns_more_becomes_likelier_by_the_policy_gradient(paid):
 
 
 @pytest.mark.parametrize("paid", [1.0, -1.0])
-def test_the_first_step_of_adam_goes_the_same_way(paid):
+@pytest.mark.parametrize("loss", get_args(LossKind))
+def test_the_first_step_of_adam_goes_the_same_way_under_every_loss(paid, loss):
     learner, rows = bandit()
     before = log_odds(learner).item()
     rows = [replace(row, advantages=(paid * row.advantages[0],)) for row in rows]
-    learner.update([Batch(rows, PLAIN)], learning_rate=1e-3)
+    learner.update([Batch(rows, PLAIN._replace(loss=loss))], learning_rate=1e-3)
     assert paid * (log_odds(learner).item() - before) > 0.1
 
 

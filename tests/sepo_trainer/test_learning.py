@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sepo_trainer.__main__ import main
-from sepo_trainer.session import reopen
+from sepo_trainer.runs.session import reopen
 from sepo_trainer.train import train
 from tests.sepo_trainer import tabular
 

@@ -16,10 +16,11 @@ from opponents.prisoners_dilemma import ALWAYS_DEFECT, POOLS
 from opponents.scorecard import play_pools, scorecard
 from sepo_envs.catalogue import domain
 from sepo_envs.games.prisoners_dilemma.rules import PrisonersDilemma
+from sepo_trainer import checkpoint
 from sepo_trainer.__main__ import main
-from sepo_trainer.report import page, write_report
-from sepo_trainer.run_folder import RunFolder
-from sepo_trainer.session import final_scores, reopen
+from sepo_trainer.runs.report import page, write_report
+from sepo_trainer.runs.run_folder import RunFolder
+from sepo_trainer.runs.session import final_scores, reopen
 from tests.sepo_trainer.test_report import Elements, text_of
 
 QUICK = [
@@ -114,7 +115,8 @@ def test_evaluate_measures_it_by_play_alone(learned, capsys, tmp_path):
     assert main(["evaluate", str(tmp_path / "run"), "--episodes", "40"]) == 0
     shown = capsys.readouterr().out
     assert "exploitability" not in shown.replace("exploitability=2.4", "")
-    written = json.loads((tmp_path / "run/evaluation.json").read_text())
+    [path] = tmp_path.glob("run/evaluation-*-40-episodes.json")
+    written = json.loads(path.read_text())
     assert written["exact"] == {}
     assert {line["pool"] for line in written["opponents"]} == POOLS.keys()
     for line in written["opponents"]:
@@ -172,7 +174,7 @@ def test_two_iterations_a_crash_and_two_more_are_four_byte_for_byte(short, tmp_p
 
 
 def test_under_other_margins_it_comes_out_otherwise(short, tmp_path):
-    """A digest vouches for the tensors alone: here the checkpoint says that nobody exploits it."""
+    """Here the checkpoint says that nobody exploits it, under checksums that vouch for that."""
     state = crash(short, tmp_path / "run")
     record = json.loads(state.read_text())
     [course] = record["state"].values()
@@ -180,6 +182,7 @@ def test_under_other_margins_it_comes_out_otherwise(short, tmp_path):
     assert margins["always-defect"] > 0
     course["margins"] = dict.fromkeys(margins, -1.0)
     state.write_text(json.dumps(record))
+    checkpoint.seal(state.parent)
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     assert lines(tmp_path / "run")[:2] == lines(short)[:2]
     model = "model/model.safetensors"

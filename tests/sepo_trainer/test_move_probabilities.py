@@ -12,7 +12,7 @@ from opponents.opponent import from_table
 from sepo_envs.episode import Episode, begin
 from sepo_envs.games.kuhn_poker.rules import Card, Move
 from sepo_envs.protocol import Message, Talk
-from sepo_trainer.tokenizer import ASSISTANT, END
+from sepo_trainer.policy.tokenizer import ASSISTANT, END
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 TEMPERATURE = 0.8

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from sepo_envs.catalogue import CATALOGUE
-from sepo_trainer import session
 from sepo_trainer.__main__ import main
-from sepo_trainer.learner import Pull
+from sepo_trainer.learning.learner import Pull
+from sepo_trainer.policy.rendering import Renderer
 from sepo_trainer.records import Reply
-from sepo_trainer.rendering import Renderer
-from sepo_trainer.resolve import ConfigError, read_toml, resolve, to_toml
 from sepo_trainer.run import put_together
+from sepo_trainer.runs import session
+from sepo_trainer.settings.resolve import ConfigError, read_toml, resolve, to_toml
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import UNTRAINED
 from tests.sepo_trainer.tabular import changing
@@ -68,7 +68,8 @@ def test_it_has_the_published_numbers(name):
     run = put_together(published(name, *SHAPE))
     assert {run.learning_rate(n) for n in range(100)} == {learning.learning_rate}
     strength = 0.2 if kuhn else 0.1
-    assert run.course.pull(0) == run.course.pull(99) == Pull(0.2, strength, strength, 0.0)
+    pull = Pull(0.2, strength, strength, 0.0, loss="clipped", clip_high=None, longest=512)
+    assert run.course.pull(0) == run.course.pull(99) == pull
     assert config.reference.kind == "fixed"
 
 

@@ -8,8 +8,9 @@ from sepo_envs.episode import begin
 from sepo_envs.games.kuhn_poker.rules import Card, KuhnPoker, Move
 from sepo_envs.games.kuhn_poker.words import KuhnPokerWords
 from sepo_envs.protocol import Message, Talk
-from sepo_trainer.rendering import Renderer
-from sepo_trainer.tokenizer import ASSISTANT, END, USER, embedded_tokenizer
+from sepo_trainer.policy.rendering import Renderer
+from sepo_trainer.policy.tokenizer import ASSISTANT, END, USER, embedded_tokenizer
+from tests.sepo_trainer.real_models import gemma_tokenizer, llama_tokenizer, qwen_tokenizer
 
 TOKENIZER = embedded_tokenizer()
 RENDERER = Renderer(TOKENIZER)
@@ -148,3 +149,127 @@ def test_what_is_kept_hidden_does_not_show_in_the_prompt():
                 talk = Talk(KuhnPokerWords(game), seat, style).hear(episode)
                 seen.add(RENDERER.prompt(talk.messages))
             assert len(seen) == 1
+
+
+def written(tokenizer, ids) -> str:
+    return tokenizer.decode(list(ids))
+
+
+QUESTION = ASKED[0].content
+OPENED = [
+    (gemma_tokenizer, None, f"<bos><|turn>user\n{QUESTION}<turn|>\n<|turn>model\n"),
+    (
+        gemma_tokenizer,
+        True,
+        f"<bos><|turn>system\n<|think|><turn|>\n<|turn>user\n{QUESTION}<turn|>\n<|turn>model\n",
+    ),
+    (
+        qwen_tokenizer,
+        None,
+        f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n<think>\n",
+    ),
+    (
+        qwen_tokenizer,
+        False,
+        f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    ),
+    (
+        llama_tokenizer,
+        None,
+        f"<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n{QUESTION}<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "thinking", "text"), OPENED)
+def test_real_templates_open_the_assistants_turn_and_think_as_they_are_told(make, thinking, text):
+    """By hand; what begins a text stands there once."""
+    tokenizer = make()
+    assert written(tokenizer, Renderer(tokenizer, thinking=thinking).prompt(ASKED)) == text
+
+
+REPLIED = [
+    (gemma_tokenizer, None, "[check]<turn|>"),
+    (qwen_tokenizer, None, "\n</think>\n\n[check]<|im_end|>"),
+    (qwen_tokenizer, False, "[check]<|im_end|>"),
+    (llama_tokenizer, None, "[check]<|eot_id|>"),
+]
+
+
+@pytest.mark.parametrize(("make", "thinking", "text"), REPLIED)
+def test_a_demonstrator_replies_as_the_template_writes_a_reply_without_a_thought(
+    make, thinking, text
+):
+    """Where the prompt opens a thought, it is closed first; the turn ends with the template's own
+    token, which for Gemma is not the end of a text."""
+    tokenizer = make()
+    renderer = Renderer(tokenizer, thinking=thinking)
+    reply = renderer.reply("[check]")
+    assert written(tokenizer, reply) == text
+    assert reply[-1] == renderer.end_id
+    marked = [id for id, inside in zip(reply, renderer.move_tokens(reply), strict=True) if inside]
+    assert written(tokenizer, marked) == "check"
+
+
+@pytest.mark.parametrize(
+    ("make", "reply", "goes_on"),
+    [
+        (gemma_tokenizer, "[check]", True),
+        (gemma_tokenizer, "<|channel>thought\nI hold the Queen.<channel|>[check]", False),
+        (qwen_tokenizer, "I hold the Queen.\n</think>\n\n[check]", False),
+        (llama_tokenizer, "I hold the Queen. [check]", True),
+    ],
+)
+def test_a_conversation_goes_on_where_the_template_keeps_what_was_said(make, reply, goes_on):
+    """A thought that it drops opens a row of its own: the model was shown another text."""
+    tokenizer = make()
+    renderer = Renderer(tokenizer)
+    held = (*renderer.prompt(ASKED), *encode_with(tokenizer, reply), renderer.end_id)
+    extended = renderer.extend(held, chat(reply))
+    assert (extended is not None) == goes_on
+    if goes_on:
+        assert extended == renderer.prompt(chat(reply))
+
+
+def encode_with(tokenizer, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_any_of_the_end_tokens_ends_a_reply_and_is_no_text():
+    tokenizer = gemma_tokenizer()
+    renderer = Renderer(tokenizer, end_ids=(9,))
+    turn, text = tokenizer.convert_tokens_to_ids(["<turn|>", "<eos>"])
+    assert renderer.end_ids == (turn, text, 9)
+    body = encode_with(tokenizer, "[check]")
+    assert [renderer.text((*body, end)) for end in (turn, text, 9)] == ["[check]"] * 3
+
+
+REFUSED = {
+    "opens nothing": (
+        "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}" + END + "{% endfor %}",
+        None,
+        "does not open the assistant's turn",
+    ),
+    "knows nothing of thinking": (TOKENIZER.chat_template, False, "no `enable_thinking`"),
+}
+
+
+@pytest.mark.parametrize(("template", "thinking", "words"), REFUSED.values(), ids=REFUSED)
+def test_a_template_that_would_not_do_what_it_is_told_is_refused(template, thinking, words):
+    tokenizer = embedded_tokenizer()
+    tokenizer.chat_template = template
+    with pytest.raises(ValueError, match=words):
+        Renderer(tokenizer, thinking=thinking)
+
+
+def test_a_question_whose_end_opens_the_assistants_turn_is_a_prompt():
+    """As Mistral and Llama 2 have it: nothing else stands between the question and the reply."""
+    tokenizer = embedded_tokenizer()
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'user' %}[INST] {{ m['content'] }} [/INST]"
+        "{% else %} {{ m['content'] }}" + END + "{% endif %}{% endfor %}"
+    )
+    renderer = Renderer(tokenizer)
+    assert written(tokenizer, renderer.prompt(ASKED)) == f"[INST] {QUESTION} [/INST]"
+    assert written(tokenizer, renderer.reply("[check]")) == f" [check]{END}"

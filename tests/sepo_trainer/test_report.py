@@ -13,12 +13,12 @@ import pytest
 
 from opponents.kuhn_poker import bets, nash_table
 from sepo_envs.exact import EXACT_BELOW
-from sepo_trainer.report import plots, write_report
-from sepo_trainer.report.landmarks import landmarks
-from sepo_trainer.report.plots import COLORS, Curve
-from sepo_trainer.report.run_record import read_record
-from sepo_trainer.resolve import build, to_toml
-from sepo_trainer.run_folder import RunFolder
+from sepo_trainer.runs.report import plots, write_report
+from sepo_trainer.runs.report.landmarks import landmarks
+from sepo_trainer.runs.report.plots import COLORS, Curve
+from sepo_trainer.runs.report.run_record import read_record
+from sepo_trainer.runs.run_folder import RunFolder
+from sepo_trainer.settings.resolve import build, to_toml
 
 PICTURES = {"exploitability", "moves", "objective", "opponents", "health", "time"}
 SECONDS = {"read": 0.5, "play": 2.0, "learn": 1.5}
@@ -60,10 +60,10 @@ def run_of(path: Path, iterations: int, *, planned: int | None = None, **changes
     total = planned or iterations
     config = build({"seed": 7, "learning": {"iterations": total}}, source="a test")
     folder.config.write_text(to_toml(config))
-    folder.append(folder.timings, {"iteration": -1, "warm_start": 2.0})
+    folder.append(folder.timings, {"iteration": -1, "seconds": {"warm_start": 2.0}})
     for number in range(iterations):
         folder.append(folder.metrics, line(number, **changes))
-        folder.append(folder.timings, {"iteration": number} | SECONDS)
+        folder.append(folder.timings, {"iteration": number, "seconds": SECONDS})
     (folder.transcripts / "000001.txt").write_text("the first words\n")
     (folder.transcripts / "000003.txt").write_text("middle words\n")
     (folder.transcripts / "000010.txt").write_text("the last words\n")
@@ -249,7 +249,7 @@ def test_a_game_of_which_nothing_is_known_has_a_report(tmp_path: Path) -> None:
     assert "Rock paper, seed 7" in said
     assert "points per episode" in said
     assert "s&lt;1&gt;: c" in page
-    assert not re.search("nearest equilibrium|alpha|uniform play|Jack|Kuhn", page)
+    assert not re.search("nearest equilibrium|alpha = 0|uniform play|Jack|Kuhn", page)
 
 
 def test_every_picture_is_a_file_that_shows_something(finished: RunFolder) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sepo_trainer import checkpoint as checkpoints
-from sepo_trainer import session
 from sepo_trainer.__main__ import main
+from sepo_trainer.runs import session
+from sepo_trainer.runs.run_folder import run_path
 
 VARIANTS = {
     "defaults": [],
@@ -116,7 +117,7 @@ def test_three_iterations_a_crash_and_three_more_are_six(unbroken, variant, tmp_
     ["baselines", "past_responses", "multipliers", "reference", "snapshot-000002", "optimizer"],
 )
 def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path):
-    """Take one away, with a digest that vouches for the rest, and the run comes out otherwise."""
+    """Take one away, with checksums that vouch for the rest, and the run comes out otherwise."""
     variant = "all that has a memory"
     crash_after_its_first_checkpoint(unbroken[variant], tmp_path / "run")
     state = tmp_path / "run/checkpoints/000003/state.json"
@@ -129,16 +130,17 @@ def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path
         assert course[lost]
         course[lost] = type(course[lost])()
     elif lost in ("reference", "snapshot-000002"):
-        file = f"{lost}.safetensors"
-        assert record["files"][file] != record["files"]["model.safetensors"]
-        shutil.copy(state.with_name("model.safetensors"), state.with_name(file))
-        record["files"][file] = record["files"]["model.safetensors"]
+        model, file = (state.with_name(f"{name}.safetensors") for name in ("model", lost))
+        assert file.read_bytes() != model.read_bytes()
+        shutil.copy(model, file)
     else:
         saved = checkpoints.load(state.parent)
         emptied = {**saved.tensors, "optimizer": {}}
+        shutil.rmtree(state.parent)  # a checkpoint is never written over another
         checkpoints.save(state.parent.parent, replace(saved, tensors=emptied))
         record = json.loads(state.read_text())
     state.write_text(json.dumps(record))
+    checkpoints.seal(state.parent)
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     model = "model/model.safetensors"
     assert (tmp_path / "run" / model).read_bytes() != (unbroken[variant] / model).read_bytes()
@@ -196,6 +198,62 @@ def test_a_run_asked_to_stop_ends_its_iteration_saves_and_says_how_to_go_on(
     assert_equal_runs(folder, unbroken["defaults"])
 
 
+def test_a_run_asked_to_stop_after_it_chose_what_to_save_stops_one_iteration_later(
+    settings, tmp_path, monkeypatch, capsys
+):
+    """Else it would say that it saved what it did not."""
+    folder, check = tmp_path / "run", session._check_fouls
+
+    def check_and_ask(run, lines, iteration) -> None:
+        if iteration == 0:
+            signal.raise_signal(signal.SIGTERM)
+        check(run, lines, iteration)
+
+    monkeypatch.setattr(session, "_check_fouls", check_and_ask)
+    assert main(settings(folder)) == 130
+    assert "stopped after iteration 2, and saved." in capsys.readouterr().err
+    assert (folder / "checkpoints/000002").is_dir()
+
+
+@pytest.mark.parametrize("part", ["final_worth", "_warm_start"])
+def test_a_run_that_is_stopped_at_once_says_how_to_go_on(
+    settings, tmp_path, monkeypatch, capsys, part
+):
+    """In the evaluation, when all iterations are saved, the first Ctrl-C stops it."""
+    folder = tmp_path / "run"
+
+    def pressed(*given):
+        raise KeyboardInterrupt  # as Python does, unless what started it has SIGINT ignored
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, part, pressed)
+        assert main(settings(folder)) == 130
+    said = capsys.readouterr().err
+    assert said.startswith("sepo_trainer: stopped. What was saved before stands. Go on with: ")
+    assert said.endswith(f"train --resume {folder}\n")
+    assert not (folder / "result.json").exists()
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert (folder / "result.json").exists()
+
+
+def test_a_run_asked_to_stop_in_its_last_iteration_stops_before_it_is_evaluated(
+    settings, tmp_path, monkeypatch, capsys
+):
+    folder, line = tmp_path / "run", session.metrics_line
+
+    def line_and_ask(step):
+        if step.iteration == 5:
+            signal.raise_signal(signal.SIGINT)
+        return line(step)
+
+    monkeypatch.setattr(session, "metrics_line", line_and_ask)
+    monkeypatch.setattr(session, "final_worth", lambda run: pytest.fail("it was evaluated"))
+    assert main(settings(folder)) == 130
+    said = capsys.readouterr().err
+    assert "stopped after iteration 6, and saved. Go on with: " in said
+    assert said.endswith(f"train --resume {folder}\n")
+
+
 def refused(capsys, arguments: list[str]) -> str:
     capsys.readouterr()
     assert main(arguments) == 2
@@ -238,7 +296,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_name(crashed, capsys):
     config.write_text(text)
     said = refused(capsys, ["train", "--resume", str(crashed)])
     assert "is of another model" in said
-    assert "Use the model settings that the run was started with." in said
+    assert "Use the model and adapter settings that the run was started with." in said
 
 
 def test_a_resume_under_other_settings_is_refused_and_told_what_differs(crashed, capsys):
@@ -254,6 +312,28 @@ def test_a_resume_may_repeat_the_runs_own_settings(crashed, unbroken):
     place = ["--runs", str(crashed.parent), "--learning.iterations", "6"]
     assert main(["train", "--resume", crashed.name, *place]) == 0
     assert_equal_runs(crashed, unbroken["defaults"])
+
+
+def test_a_run_is_named_by_its_folder_or_as_it_is_called_under_runs(tmp_path, monkeypatch):
+    """Where it is neither, the folder is missed if it was written as one."""
+    monkeypatch.chdir(tmp_path)
+    runs = Path("runs")
+    for place in ("runs/mine", "runs/deep/er", "beside"):
+        Path(place).mkdir(parents=True)
+        (Path(place) / "config.toml").touch()
+    Path("docs").mkdir()
+    (runs / "docs").mkdir()
+    (runs / "docs/config.toml").touch()
+    for name, meant in {
+        "mine": "runs/mine",
+        "runs/mine": "runs/mine",
+        "deep/er": "runs/deep/er",
+        "beside": "beside",
+        "docs": "runs/docs",  # the one beside holds no run
+        "nowhere": "runs/nowhere",
+        "runs/nowhere": "runs/nowhere",
+    }.items():
+        assert run_path(name, runs) == Path(meant), name
 
 
 def test_a_resume_without_a_name_takes_the_newest_run(crashed, unbroken):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sepo_trainer.risk import opponent_weights, value
+from sepo_trainer.courses.risk import opponent_weights, value
 
 payoffs = st.lists(st.floats(-5, 5), min_size=1, max_size=6).map(np.array)
 risks = st.sampled_from(["mean", "entropic", "variance", "worst_case"])

@@ -8,8 +8,8 @@ import torch
 
 from opponents.opponent import Opponent, Pool
 from sepo_trainer import train as training
-from sepo_trainer.risk import emphasis
-from sepo_trainer.scores import Against, Scores
+from sepo_trainer.courses.risk import emphasis
+from sepo_trainer.courses.scores import Against, Scores
 from sepo_trainer.train import learnable, train
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import UNTRAINED, gates, run_with

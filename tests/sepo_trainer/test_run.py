@@ -7,8 +7,9 @@ from opponents.kuhn_poker import NASH, nash_table
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.exact import ActionTable, GameTree
 from sepo_envs.games.kuhn_poker.rules import KuhnPoker
-from sepo_trainer.scores import score
+from sepo_trainer.courses.scores import score
 from sepo_trainer.stage import set_stage
+from sepo_trainer.train import train
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 TREE = GameTree(KuhnPoker())
@@ -94,6 +95,13 @@ def test_the_entropy_bonus_falls_in_a_line_to_nothing_and_the_rest_stays():
     assert once.course.pull(0).entropy == 0.2
 
 
+def test_an_update_follows_the_loss_that_is_set_and_divides_by_the_longest_reply():
+    learning = {"loss": "dr_grpo", "clip_high": 0.28}
+    run = run_with(UNTRAINED, learning=learning, rollout={"max_new_tokens": 9})
+    pull = run.course.pull(0)
+    assert (pull.loss, pull.clip, pull.clip_high, pull.longest) == ("dr_grpo", 0.2, 0.28, 9)
+
+
 def test_a_game_is_read_out_only_where_its_tree_is_small_and_nothing_is_hidden_from_it():
     """J of a game that is not zero sum has harms that the tree does not know."""
     assert {name for name in CATALOGUE if set_stage(name).tree is not None} == {"kuhn_poker"}
@@ -136,3 +144,13 @@ def test_a_stage_that_does_not_exist_or_has_no_such_rule_is_refused():
         set_stage("kuhn_pokr")
     with pytest.raises(ValueError, match=r"game.options: .*'hand'.* has: hands\."):
         set_stage("kuhn_poker", {"hand": 3})
+
+
+def test_nothing_is_learned_from_replies_of_earlier_weights(monkeypatch):
+    """Where the newest weights do not arrive, the next iteration stops before its update."""
+    run = run_with(UNTRAINED, learning={"iterations": 3}, rollout=SHORT)
+    monkeypatch.setattr(type(run), "publish", lambda self: None)
+    done = []
+    with pytest.raises(RuntimeError, match="iteration 1 were written by weights of version 0"):
+        train(run, done.extend)
+    assert [step.iteration for step in done] == [0]

@@ -1,19 +1,21 @@
 """What episodes are worth where no tree is read: by hand, by the scorecard, and in the limit."""
 
 from collections.abc import Sequence
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
 from opponents.opponent import Opponent
-from opponents.scorecard import Match, play_pools, scorecard
+from opponents.scorecard import play_pools, scorecard
+from opponents.tally import Match
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import Episode, begin
 from sepo_envs.game import FORFEIT
 from sepo_envs.games.prisoners_dilemma.rules import Move, PrisonersDilemma
+from sepo_trainer.courses.scores import sampled, score
 from sepo_trainer.records import Group, GroupKey, Rollout
-from sepo_trainer.scores import sampled, score
 from tests.sepo_trainer import tabular
 
 HARMS = domain("prisoners_dilemma").harms
@@ -101,7 +103,7 @@ def as_groups(matches: Sequence[Match], name: str, seats: int, deals: int) -> li
 def test_the_same_episodes_have_the_scorecards_numbers(name):
     """The second implementation, in every domain; a held-out strategy is measured."""
     found = domain(name)
-    library = pytest.importorskip(f"opponents.{name}")
+    library = import_module(f"opponents.{name}")
     pools = {
         pool: [o for o in library.POOLS[pool].opponents if isinstance(o, Opponent)]
         for pool in ("train", "exploit", "collusive")

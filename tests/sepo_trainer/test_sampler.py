@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from sepo_trainer.model import tiny
+from sepo_trainer.policy.model import tiny
+from sepo_trainer.policy.rendering import Renderer
 from sepo_trainer.records import Reply, Request
-from sepo_trainer.rendering import Renderer
 from sepo_trainer.samplers import memory
 from sepo_trainer.samplers import transformers as transformers_sampler
 from sepo_trainer.samplers.transformers import MOST_ROWS, TransformersSampler
@@ -20,10 +20,10 @@ END = LANGUAGE.tokenizer.eos_token_id
 MOST = 10
 
 
-def sampler(*, temperature=1.0, end_id=END) -> TransformersSampler:
+def sampler(*, temperature=1.0, end_ids=(END,)) -> TransformersSampler:
     return TransformersSampler(
         LANGUAGE.model,
-        end_id=end_id,
+        end_ids=end_ids,
         pad_id=LANGUAGE.tokenizer.pad_token_id,
         temperature=temperature,
         max_new_tokens=MOST,
@@ -74,14 +74,14 @@ def test_it_writes_what_a_naive_sampler_writes(temperature):
 def test_replies_end_where_the_end_token_falls_and_others_go_on():
     """In the end token's place, the one that an untrained model writes at the most places."""
     cold = 0.3
-    babble = sampler(end_id=-1, temperature=cold).generate(requests(200))
+    babble = sampler(end_ids=(), temperature=cold).generate(requests(200))
     places: dict[int, set[int]] = {}
     for reply in babble:
         for place, token in enumerate(reply.output_ids):
             places.setdefault(token, set()).add(place)
     often = max(places, key=lambda token: len(places[token]))
     asked = requests(40)
-    replies = sampler(end_id=often, temperature=cold).generate(asked)
+    replies = sampler(end_ids=(often,), temperature=cold).generate(asked)
     assert_same(replies, [naive(request, temperature=cold, end_id=often) for request in asked])
     assert {reply.finished for reply in replies} == {True, False}
     assert len({len(reply.output_ids) for reply in replies}) > 3
@@ -149,7 +149,7 @@ def test_tokens_are_as_frequent_as_the_model_says(temperature):
 def test_publishing_takes_the_learners_weights():
     """It samples from the very model that learns, so a change of weights shows at once."""
     language = tiny(hidden=32, layers=1, heads=2, run_seed=1)
-    drawn = TransformersSampler(language.model, end_id=-1, pad_id=0, max_new_tokens=3)
+    drawn = TransformersSampler(language.model, end_ids=(), pad_id=0, max_new_tokens=3)
     request = Request(prompt("You are dealt the King."), 0)
     favourite = 17
     assert drawn.generate([request])[0].output_ids != (favourite,) * 3
@@ -186,7 +186,7 @@ def test_a_conversation_goes_on_as_if_all_of_it_were_read_again(most_bytes, monk
     often = 17  # ends a reply early now and then, since this model likes it
     bias = torch.zeros(LANGUAGE.model.config.vocab_size)
     bias[often] = 4.0
-    drawn = sampler(end_id=often)
+    drawn = sampler(end_ids=(often,))
     hook = LANGUAGE.model.lm_head.register_forward_hook(lambda *of: of[-1] + bias)
     try:
         asked, lengths, remembered = requests(24), set(), []
@@ -215,7 +215,7 @@ def tokens_read(drawn: TransformersSampler, asked: list[Request]) -> int:
         nonlocal count
         count += named.get("input_ids", arguments[0] if arguments else None).numel()
 
-    hook = drawn.model.register_forward_pre_hook(add, with_kwargs=True)
+    hook = drawn.model.base_model.register_forward_pre_hook(add, with_kwargs=True)
     try:
         drawn.generate(asked)
     finally:
@@ -235,27 +235,27 @@ def second_turn(drawn: TransformersSampler) -> list[Request]:
 def test_of_a_conversation_only_the_news_is_read(monkeypatch):
     """What was drawn last and the news: two tokens each, besides the replies. Without room to
     remember, the first prompt once more and all of each reply."""
-    drawn = sampler(end_id=-1)
+    drawn = sampler(end_ids=())
     asked = second_turn(drawn)
     replies = 3 * (MOST - 1)
     assert tokens_read(drawn, asked) == 3 * 2 + replies
     monkeypatch.setattr(memory, "MOST_BYTES", 0)
-    forgetful = sampler(end_id=-1)
+    forgetful = sampler(end_ids=())
     first = len(asked[0].prompt_ids) - MOST - 1
     assert tokens_read(forgetful, second_turn(forgetful)) == first + 3 * (MOST + 1) + replies
 
 
 def test_nothing_is_remembered_of_earlier_weights():
     language = tiny(hidden=32, layers=2, heads=2, run_seed=1)
-    drawn = TransformersSampler(language.model, end_id=-1, pad_id=0, max_new_tokens=3)
+    drawn = TransformersSampler(language.model, end_ids=(), pad_id=0, max_new_tokens=3)
     asked = second_turn(drawn)
     with torch.no_grad():
         for weight in language.model.parameters():
             weight.mul_(1.5)
     drawn.publish(1)
-    fresh = TransformersSampler(language.model, end_id=-1, pad_id=0, max_new_tokens=3)
+    fresh = TransformersSampler(language.model, end_ids=(), pad_id=0, max_new_tokens=3)
     assert drawn.generate(asked) == fresh.generate(asked)
 
 
 def test_the_tokenizers_own_end_token_ends_a_reply():
-    assert Renderer(LANGUAGE.tokenizer).end_id == END
+    assert Renderer(LANGUAGE.tokenizer).end_ids == (END,)

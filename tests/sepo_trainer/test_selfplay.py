@@ -2,8 +2,8 @@
 
 import pytest
 
-from sepo_trainer.metrics import metrics_line
-from sepo_trainer.scores import sampled
+from sepo_trainer.courses.scores import sampled
+from sepo_trainer.runs.metrics import metrics_line
 from sepo_trainer.train import train
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import UNTRAINED, run_with
@@ -123,7 +123,7 @@ def test_snapshots_are_saved_and_restored(tmp_path):
     run, fresh = run_with(UNTRAINED, **settings), run_with(UNTRAINED, **settings, seed=1)
     run.begin_iteration()
     fresh.restore(run.checkpoint(), source=tmp_path)
-    assert fresh.snapshots.models.keys() == {"snapshot-000000"}
+    assert fresh.snapshots.kept.keys() == {"snapshot-000000"}
     assert fresh.course.read().table.rows == run.course.read().table.rows
     requests = {"train": (run.course.selves()["snapshot-000000"],)}
     again = {"train": (fresh.course.selves()["snapshot-000000"],)}

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sepo_envs.catalogue import CATALOGUE
-from sepo_trainer.config import ConfigError, RunConfig
-from sepo_trainer.resolve import build, defaults, differences, override, read_toml, resolve, to_toml
+from sepo_trainer.settings.config import ConfigError, RunConfig
+from sepo_trainer.settings.resolve import (
+    build,
+    defaults,
+    differences,
+    override,
+    read_toml,
+    resolve,
+    to_toml,
+)
 
 trees = st.fixed_dictionaries(
     {},
@@ -89,7 +97,34 @@ REFUSED = {
     "[objective]\nexploitability = -1": "objective.exploitability is -1, but",
     "[objective]\nexploitability = nan": "objective.exploitability is nan, but",
     "[learning]\nlearning_rate = inf": "learning.learning_rate is inf, but",
+    "[model]\nthinking = false": "thinking is False, but it is about a model from a folder",
+    "[model]\ndtype = 'float16'": "model.dtype is 'float16', but",
+    "[model]\ndevice = 'gpu'": "model.device is 'gpu', but",
     "[model]\nhidden = 50": "hidden is 50, which 4 heads cannot share in even parts",
+    "[adapter]\nrank = 8": "adapter.rank is 8, but adapter.kind is 'none', so all weights learn",
+    "[adapter]\nsave_merged = true": "adapter.save_merged is True, but adapter.kind is 'none'",
+    "[sampler]\ncontext = 512": "context is 512, but the engine 'transformers' never reads it",
+    "[sampler]\nmemory_share = 0.5": "memory_share is 0.5, but the engine 'transformers' never",
+    "[sampler]\nengine = 'vllm'\nexchange = 'x'": "exchange is 'x', but there is no server",
+    "[sampler]\nengine = 'vllm'\nserver = 'http://x'\nexchange = 'x'\nmemory_share = 0.5": (
+        "memory_share is 0.5, but a server never reads it"
+    ),
+    "[sampler]\nengine = 'vllm'\nserver = 'http://x'\nexchange = 'x'\ncontext = 512": (
+        "context is 512, but a server never reads it"
+    ),
+    "[sampler]\nengine = 'vllm'\ncontext = 32": (
+        "rollout.max_new_tokens is 32, but sampler.context leaves the engine 32 tokens"
+    ),
+    "[game]\nname = 'joint'\n[sampler]\nengine = 'vllm'\ncontext = 512\n"
+    "[courses.split_negotiation.rollout]\nmax_new_tokens = 600": (
+        "rollout.max_new_tokens is 600, but sampler.context leaves the engine 512 tokens"
+    ),
+    "[learning]\nloss = 'gspo'": "learning.clip is 0.2, as for a token, but gspo bounds the mean",
+    "[learning]\nloss = 'gspo'\nclip = 3e-4\nclip_high = 0.2": "learning.clip_high is 0.2, as for",
+    "[learning]\nloss = 'cispo'": "but learning.clip_high is not set. Set it to 4",
+    "[learning]\nloss = 'cispo'\nclip = 0.1\nclip_high = 4.0": (
+        "learning.clip is 0.1, but cispo has no lower bound"
+    ),
     "[reference]\nkind = 'off'": "reference.kind is 'off', but reference.kl_talk",
     "seed = -1": "seed is -1, but",
     "seed = 2147483648": "seed is 2147483648, but",
@@ -112,6 +147,25 @@ def test_what_is_unknown_or_impossible_is_refused_by_name(tmp_path, text, told):
     assert told in message
     assert "\n" not in message.strip() or "TOML" in message
     assert "pydantic" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[adapter]\nkind = 'lora'\nrank = 8\nwarm = 'merged'",
+        "[sampler]\nengine = 'vllm'\ncontext = 512\nmemory_share = 0.5",
+        "[sampler]\nengine = 'vllm'\nserver = 'http://x'\nexchange = 'x'",
+        "[learning]\nloss = 'gspo'\nclip = 3e-4\nclip_high = 4e-4",
+        "[learning]\nloss = 'cispo'\nclip_high = 4.0",
+        "[learning]\nloss = 'dapo'\nclip_high = 0.28",
+    ],
+)
+def test_the_same_settings_are_taken_where_something_reads_them(tmp_path, text):
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    config = read_toml(path)
+    path.write_text(to_toml(config))
+    assert read_toml(path) == config
 
 
 @pytest.mark.parametrize(

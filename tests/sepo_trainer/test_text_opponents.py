@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from opponents.opponent import from_table
+from sepo_trainer.courses.scores import meet, sampled
+from sepo_trainer.learning.rows import rows_of
 from sepo_trainer.records import Reply, Request
-from sepo_trainer.rows import rows_of
 from sepo_trainer.samplers import TextOpponent
 from sepo_trainer.samplers.transformers import TransformersSampler
-from sepo_trainer.scores import meet, sampled
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import UNTRAINED, run_with
@@ -24,7 +24,7 @@ def frozen(run, theta):
     """A table's sampler of its own, and its action table."""
     model = tabular.Table(run.course.stage.tree)
     model.theta.data.copy_(theta)
-    sampler = TransformersSampler(model, end_id=-1, pad_id=0, max_new_tokens=1)
+    sampler = TransformersSampler(model, end_ids=(), pad_id=0, max_new_tokens=1)
     return sampler, tabular.action_table(model, theta.double())
 
 

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import begin
 from sepo_envs.protocol import Talk
-from sepo_trainer.tokenizer import END, PAD, PIECES, embedded_tokenizer, train_tokenizer
+from sepo_trainer.policy.tokenizer import END, PAD, PIECES, embedded_tokenizer, train_tokenizer
 
 TOKENIZER = embedded_tokenizer()
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sepo_trainer.forward import next_token_logprobs
-from sepo_trainer.learner import Batch, Pull
-from sepo_trainer.rendering import Renderer
-from sepo_trainer.rows import stretches
-from sepo_trainer.tokenizer import ASSISTANT, USER
+from sepo_trainer.learning.learner import Batch, Pull
+from sepo_trainer.learning.measure import measure
+from sepo_trainer.learning.rows import stretches
+from sepo_trainer.policy.forward import hidden_states
+from sepo_trainer.policy.rendering import Renderer
+from sepo_trainer.policy.tokenizer import ASSISTANT, USER
 from tests.sepo_trainer.runs import UNTRAINED, rows_played, run_with, turns_of
 from tests.sepo_trainer.tabular import changing
 
@@ -48,12 +49,10 @@ def test_teacher_forcing_gives_the_samplers_logprobs(played):
     """On every trained position; so each ratio is 1 before any update."""
     pairs = [(row.prompt_ids, row.rest_ids) for row in played.rows]
     run = played.run
-    seen = next_token_logprobs(
-        run.language.model, pairs, pad_id=run.renderer.pad_id, temperature=TEMPERATURE
-    )
+    seen = hidden_states(run.language.model, pairs, pad_id=run.renderer.pad_id)
     size = seen.where.shape[1]
     ids = torch.tensor([(*row.rest_ids, *(0,) * (size - len(row.rest_ids))) for row in played.rows])
-    now = seen.of(ids)
+    now = measure(seen, ids[..., None], temperature=TEMPERATURE).logprobs[..., 0]
     for row, logprobs in zip(played.rows, now.tolist(), strict=True):
         for written, old, new in zip(row.written, row.old_logprobs, logprobs, strict=False):
             assert not written or abs(new - old) < SAME
@@ -73,13 +72,13 @@ def test_sharing_what_rows_have_in_common_changes_no_logprob(played):
     """The second implementation: one row at a time, read from its first token to its last."""
     model, rows = played.run.language.model, played.rows[::17]
     pairs = [(row.prompt_ids, row.rest_ids) for row in rows]
-    seen = next_token_logprobs(
-        model, pairs, pad_id=played.run.renderer.pad_id, temperature=TEMPERATURE
-    )
+    seen = hidden_states(model, pairs, pad_id=played.run.renderer.pad_id)
+    every = torch.arange(model.config.vocab_size).expand(*seen.where.shape, -1)
+    found = measure(seen, every, temperature=TEMPERATURE).logprobs
     for number, (prompt, rest) in enumerate(pairs):
         logits = model(torch.tensor([prompt + rest])).logits[0, len(prompt) - 1 : -1]
         plain = torch.log_softmax(logits / TEMPERATURE, dim=-1)
-        tree = seen.logprobs[seen.where[number, : len(rest)]]
+        tree = found[number, : len(rest)]
         torch.testing.assert_close(tree.exp(), plain.exp(), rtol=0, atol=SAME)
         tokens = torch.tensor(rest)[:, None]
         torch.testing.assert_close(

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from sepo_trainer.demonstrations import write_traces
+from sepo_trainer.learning.demonstrations import write_traces
+from sepo_trainer.learning.warm_start import warm_start
 from sepo_trainer.records import Trace
-from sepo_trainer.warm_start import warm_start
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 

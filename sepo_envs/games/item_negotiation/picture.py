@@ -43,22 +43,25 @@ COLORS: Final = ("#8c5a3c", "#3c4f76", "#c8553d")
 class ItemNegotiationPicture:
     game: ItemNegotiation
 
-    def draw(self, state: State) -> Canvas:
-        """The items with both seats' values, and the newest rounds with what they paid."""
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
+        """The items with both seats' values, and the newest rounds with what they paid.
+
+        A seat sees its own values and points alone.
+        """
         played, rounds = len(state.settled), self.game.rounds
         canvas = headed(
             "Item Negotiation",
             f"over after {rounds} rounds"
             if played == rounds
             else f"round {played + 1} of {rounds}",
-            seats_at(self.game, state),
+            seats_at(self.game, state, only=seat),
         )
-        self._items(canvas, state)
-        self._rounds(canvas, state)
-        canvas.caption(self._happened(state))
+        self._items(canvas, state, seat)
+        self._rounds(canvas, state, seat)
+        canvas.caption(self._happened(state, seat))
         return canvas
 
-    def _items(self, canvas: Canvas, state: State) -> None:
+    def _items(self, canvas: Canvas, state: State, viewer: int | None) -> None:
         """One row per type: its units drawn, and what one of them is worth to each seat."""
         canvas.panel((MARGIN, TOP, SPLIT - 12, BOTTOM))
         canvas.text("on the table", (MARGIN + 20, TOP + 26), size=17, anchor="lm", bold=True)
@@ -76,10 +79,11 @@ class ItemNegotiationPicture:
                 _draw_item(canvas, row, place, COLORS[row] if state.table else LINE)
             for seat, values in enumerate(state.values):
                 at = (SPLIT - 106 + 62 * seat, y)
-                told = "?" if values is None else str(values[row])
+                is_open = viewer in (None, seat)
+                told = str(values[row]) if values is not None and is_open else "?"
                 canvas.text(told, at, size=26, color=seat_color(seat), bold=True)
 
-    def _rounds(self, canvas: Canvas, state: State) -> None:
+    def _rounds(self, canvas: Canvas, state: State, viewer: int | None) -> None:
         """One row a round: both demands item by item, and what each seat was paid."""
         places = min(self.game.rounds, MOST_ROUNDS)
         high = min(80.0, (BOTTOM - TOP - 52) / places)
@@ -95,7 +99,7 @@ class ItemNegotiationPicture:
             top = TOP + 52 + high * place
             number = shown[0][0] + place if shown else place + 1
             round_ = shown[place][1] if place < len(shown) else None
-            paid = self.game.payoffs(state)[number - 1] if round_ else None
+            paid = _paid(self.game.payoffs(state)[number - 1], viewer) if round_ else None
             self._round(canvas, state, number, round_, paid, top, high, columns)
 
     def _round(
@@ -104,7 +108,7 @@ class ItemNegotiationPicture:
         state: State,
         number: int,
         round_: Round | None,
-        paid: tuple[float, float] | None,
+        paid: str | None,
         top: float,
         high: float,
         columns: tuple[int, int, int],
@@ -133,18 +137,22 @@ class ItemNegotiationPicture:
                     color=seat_color(seat),
                     bold=True,
                 )
-        told = f"{paid[0]:g} : {paid[1]:g}" if struck else "no deal"
+        told = paid if struck else "no deal"
         canvas.text(told, (columns[2], y), size=19, color=GOOD if struck else BAD, bold=True)
 
-    def _happened(self, state: State) -> str:
+    def _happened(self, state: State, viewer: int | None) -> str:
         if state.table is None:
             return "the items are being laid out"
         if not state.settled:
+            if viewer is not None:
+                return "each seat sees only its own values"
             return "every value is open here; a seat sees only its own values"
         last, number = state.settled[-1], len(state.settled)
         if deal(state.table, last.demands):
-            mine, theirs = self.game.payoffs(state)[-1]
-            told = f"player_0 is paid {mine:g}, player_1 {theirs:g}"
+            paid = self.game.payoffs(state)[-1]
+            if viewer is not None:
+                return f"round {number}: the demands fit; player_{viewer} is paid {paid[viewer]:g}"
+            told = f"player_0 is paid {paid[0]:g}, player_1 {paid[1]:g}"
             return f"round {number}: the demands fit; {told}"
         short = [
             item
@@ -154,6 +162,15 @@ class ItemNegotiationPicture:
         if not short:
             return f"round {number}: nobody demanded anything, so nobody is paid"
         return f"round {number}: not enough {' and '.join(short)}, so nobody is paid"
+
+
+def _paid(points: tuple[float, float], viewer: int | None) -> str:
+    """
+    >>> _paid((7.0, 9.0), None), _paid((7.0, 9.0), 1)
+    ('7 : 9', '? : 9')
+    """
+    shown = [f"{number:g}" if viewer in (None, seat) else "?" for seat, number in enumerate(points)]
+    return " : ".join(shown)
 
 
 def _draw_item(canvas: Canvas, row: int, center: tuple[float, float], color: str) -> None:

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -63,7 +63,7 @@ def worth(values: Vector, units: Vector) -> int:
     >>> worth((2, 1, 2), (0, 1, 3))
     7
     """
-    return sum(value * count for value, count in zip(values, units, strict=True))
+    return values[0] * units[0] + values[1] * units[1] + values[2] * units[2]
 
 
 @cache
@@ -163,7 +163,9 @@ class ItemNegotiation:
     tables: tuple[Vector, ...] = ()
 
     def __post_init__(self) -> None:
-        check_whole("rounds", self.rounds, least=1, because="a negotiation has at least 1 round")
+        rounds = check_whole(
+            "rounds", self.rounds, least=1, because="a negotiation has at least 1 round"
+        )
         if self.worth not in get_args(Worth):
             raise ValueError(
                 f"worth is {self.worth!r}; what is worth {POINTS} points is one of "
@@ -182,6 +184,7 @@ class ItemNegotiation:
                 f"no table {wrong[0]}: it needs 1 to {MOST_UNITS} units of each of "
                 f"{', '.join(ITEMS)}, and values at which it is worth {POINTS} points."
             )
+        object.__setattr__(self, "rounds", rounds)
         object.__setattr__(self, "tables", tables)
         object.__setattr__(self, "redrawn", redrawn)
 
@@ -213,11 +216,7 @@ class ItemNegotiation:
         """First the table, then each seat's values; later, values drawn anew."""
         if self.actors(state) != (CHANCE,):
             return ()
-        if state.table is None:
-            outcomes = self.tables or possible_tables(self.worth)
-        else:
-            outcomes = values_for(state.table, self.worth)
-        return tuple((outcome, 1 / len(outcomes)) for outcome in outcomes)
+        return _equally_likely(self.tables, state.table, self.worth)
 
     def legal_moves(self, state: State, seat: int) -> tuple[Vector, ...]:
         if state.table is None or seat == CHANCE or seat not in self.actors(state):
@@ -243,12 +242,9 @@ class ItemNegotiation:
         return replace(state, settled=settled, values=kept)
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
-        return tuple(
-            (float(worth(values[0], demands[0])), float(worth(values[1], demands[1])))
-            if state.table is not None and deal(state.table, demands)
-            else (0.0, 0.0)
-            for demands, values in state.settled
-        )
+        if state.table is None:
+            return ()
+        return tuple([_paid(state.table, settled) for settled in state.settled])
 
     def payoff_range(self) -> tuple[float, float]:
         return 0.0, float(POINTS * (MOST_UNITS if self.worth == "one of each" else 1))
@@ -309,6 +305,24 @@ def deal(table: Vector, demands: tuple[Vector, Vector]) -> bool:
     return any(together) and all(
         asked <= count for asked, count in zip(together, table, strict=True)
     )
+
+
+@cache
+def _equally_likely(
+    tables: tuple[Vector, ...], table: Vector | None, of: Worth
+) -> tuple[tuple[Vector, float], ...]:
+    """What chance may deal: a table, or values for the ``table`` that it has dealt."""
+    outcomes = (tables or possible_tables(of)) if table is None else values_for(table, of)
+    return tuple((outcome, 1 / len(outcomes)) for outcome in outcomes)
+
+
+@lru_cache(maxsize=1 << 16)  # a finished match is asked for its points again and again
+def _paid(table: Vector, settled: Round) -> tuple[float, float]:
+    """What a settled round pays each seat."""
+    demands, values = settled
+    if not deal(table, demands):
+        return 0.0, 0.0
+    return float(worth(values[0], demands[0])), float(worth(values[1], demands[1]))
 
 
 def _demand(move: Vector | Forfeit, table: Vector) -> Vector:

@@ -37,9 +37,12 @@ class KuhnPokerHarms:
             raise ValueError(
                 f"no penalty profile {profile!r}; choose one of {', '.join(self.profiles)}."
             )
-        margins = [pay[1 - seat] - pay[seat] for pay in game.payoffs(state)]
-        return Penalties(
-            exploitation=Penalty(tuple([margin / game.hands for margin in margins])),
-            collusion=NOT_DEFINED,
-            externality=NOT_DEFINED,
-        )
+        hands = [self.of_round(game, paid, seat, profile=profile) for paid in game.payoffs(state)]
+        margins = Penalty(tuple([margin for margin, _, _ in hands]))
+        return Penalties(margins, NOT_DEFINED, NOT_DEFINED)
+
+    def of_round(
+        self, game: KuhnPoker, points: tuple[float, ...], seat: int, *, profile: str
+    ) -> tuple[float, None, None]:
+        """What one hand adds to `penalties`."""
+        return (points[1 - seat] - points[seat]) / game.hands, None, None

@@ -35,8 +35,11 @@ CHIP: Final = "#d9b44a"
 class KuhnPokerPicture:
     game: KuhnPoker
 
-    def draw(self, state: State) -> Canvas:
-        """The hand that is being played; at the end of the match its last one."""
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
+        """The hand that is being played; at the end of the match its last one.
+
+        To a seat the other's card is shown after a showdown alone.
+        """
         over = len(state.settled) == self.game.hands
         number = len(state.settled) - over
         hand = state.settled[-1] if over else state.hand
@@ -49,15 +52,25 @@ class KuhnPokerPicture:
         bottom = BOTTOM if self.game.hands == 1 else 404
         middle = (TOP + bottom) / 2
         canvas.panel((MARGIN, TOP, WIDTH - MARGIN, bottom), fill=FELT, edge=None, radius=60)
-        for seat in (0, 1):
-            self._place(canvas, hand, seat, (seat + number) % 2, middle)
+        for place in (0, 1):
+            face_up = place == seat or _all_shown(hand, seat)
+            self._place(canvas, hand, place, (place + number) % 2, middle, face_up=face_up)
         self._pot(canvas, hand, middle)
         if self.game.hands > 1:
-            self._results(canvas, state)
+            self._results(canvas, state, seat)
         canvas.caption(self._happened(hand, number, dealing=actors == (CHANCE,)))
         return canvas
 
-    def _place(self, canvas: Canvas, hand: Hand, seat: int, position: int, middle: float) -> None:
+    def _place(
+        self,
+        canvas: Canvas,
+        hand: Hand,
+        seat: int,
+        position: int,
+        middle: float,
+        *,
+        face_up: bool,
+    ) -> None:
         """The card of ``seat``, who is first or second to act, and what it did."""
         x = 190 if seat == 0 else WIDTH - 190
         bets = named_bets(hand.line)[position::2]
@@ -67,7 +80,7 @@ class KuhnPokerPicture:
             size=17,
             color=pale(FELT, 0.9),
         )
-        if position < len(hand.cards):
+        if face_up and position < len(hand.cards):
             canvas.card((x, middle - 6), hand.cards[position].letter, color=seat_color(seat))
         else:
             canvas.card((x, middle - 6), "", face_up=False)
@@ -85,7 +98,7 @@ class KuhnPokerPicture:
             ended = "fold" if hand.line in FOLDED_TO else "showdown"
             canvas.text(ended, (WIDTH / 2, middle + 56), size=17, color=pale(FELT, 0.9))
 
-    def _results(self, canvas: Canvas, state: State) -> None:
+    def _results(self, canvas: Canvas, state: State, seat: int | None) -> None:
         """One tile per settled hand: its number, both cards by seat, and seat 0's points."""
         told = "settled hands: the cards of player_0 and player_1, and player_0's points"
         canvas.text(told, (MARGIN, 424), size=14, color=QUIET, anchor="lm")
@@ -98,7 +111,11 @@ class KuhnPokerPicture:
             cards = hand.cards if number % 2 else hand.cards[::-1]
             canvas.panel((left, 438, left + width - 8, 512))
             canvas.text(f"hand {number}", (middle, 451), size=13, color=QUIET, width=width - 14)
-            canvas.text(" : ".join(card.letter for card in cards), (middle, 472), size=17)
+            letters = [
+                card.letter if place == seat or _all_shown(hand, seat) else "?"
+                for place, card in enumerate(cards)
+            ]
+            canvas.text(" : ".join(letters), (middle, 472), size=17)
             canvas.text(
                 signed(points), (middle, 496), size=20, color=GOOD if points > 0 else BAD, bold=True
             )
@@ -115,3 +132,8 @@ class KuhnPokerPicture:
             return f"player_{number % 2} opens"
         mover = (len(hand.line) - 1 + number) % 2
         return f"player_{mover} {named_bets(hand.line)[-1]}s"
+
+
+def _all_shown(hand: Hand, seat: int | None) -> bool:
+    """Whether ``seat`` has seen both cards; a spectator, None, always has."""
+    return seat is None or (hand.over and hand.line not in FOLDED_TO)

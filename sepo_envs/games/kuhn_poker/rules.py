@@ -91,6 +91,8 @@ WINNINGS: Final[Mapping[tuple[tuple[Card, ...], str], tuple[float, float]]] = {
     (cards, line): Hand(cards, line).winnings() for cards in permutations(Card, 2) for line in STAKE
 }
 """`Hand.winnings` of the thirty hands that there can be."""
+PAID: Final = WINNINGS, {hand: (second, first) for hand, (first, second) in WINNINGS.items()}
+"""The same as points to seat 0 and to seat 1, by the seat that moves first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ class KuhnPoker:
     hands: int = 1
 
     def __post_init__(self) -> None:
-        check_whole("hands", self.hands, least=1, because="a match has at least 1 hand")
+        hands = check_whole("hands", self.hands, least=1, because="a match has at least 1 hand")
+        object.__setattr__(self, "hands", hands)
 
     @property
     def name(self) -> str:
@@ -196,9 +199,10 @@ class KuhnPoker:
 
     def payoffs(self, state: State) -> tuple[tuple[float, float], ...]:
         """Each settled hand's points to seat 0 and seat 1."""
-        by_position = [WINNINGS[hand.cards, hand.line] for hand in state.settled]
-        by_position[1::2] = [pay[::-1] for pay in by_position[1::2]]
-        return tuple(by_position)
+        paid = [
+            PAID[number % 2][hand.cards, hand.line] for number, hand in enumerate(state.settled)
+        ]
+        return tuple(paid)
 
     def past(self, state: State) -> tuple[Hand, ...]:
         return state.settled

@@ -15,9 +15,19 @@ is the published 3 with the published payoffs and keeps it in [0, 1] with any ot
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
 
-from sepo_envs.game import Penalties, Penalty, Weights
-from sepo_envs.games.prisoners_dilemma.rules import Move, PrisonersDilemma, Round, State
+from sepo_envs.game import Forfeit, Penalties, Penalty, Weights
+from sepo_envs.games.prisoners_dilemma.rules import (
+    COOPERATE,
+    DEFECT,
+    Luck,
+    Move,
+    PrisonersDilemma,
+    Round,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class PrisonersDilemmaHarms:
     ) -> Penalties:
         """Points are per round of ``game.rounds``, as payoffs are; shares are of rounds played.
 
-        >>> from sepo_envs.game import FORFEIT
+        >>> from sepo_envs.games.prisoners_dilemma.rules import Move
         >>> game = PrisonersDilemma(rounds=2)
         >>> state = game.start()
         >>> for mine in (Move.COOPERATE, Move.DEFECT):
@@ -49,31 +59,57 @@ class PrisonersDilemmaHarms:
             raise ValueError(
                 f"no penalty profile {profile!r}; choose one of {', '.join(self.profiles)}."
             )
-        paper, played = profile == "paper", len(state.played)
-        payoffs = game.payoffs(state)
-        trust = _defection if paper else _betrayal
-        waste = _shortfall if paper else _welfare_loss
-        wasted = {paid: waste(game, sum(paid)) / played for paid in set(payoffs)}
-        return Penalties(
-            exploitation=Penalty(
-                tuple([(paid[1 - seat] - paid[seat]) / game.rounds for paid in payoffs])
-            ),
-            collusion=Penalty(tuple([trust(done, seat) / played for done in state.played])),
-            externality=Penalty(tuple([wasted[paid] for paid in payoffs])),
+        shares = shares_of(game, seat, profile, len(state.played))
+        per_round = [shares[done.chosen, done.luck] for done in state.played]
+        exploitation, collusion, externality = zip(*per_round, strict=True)
+        return Penalties(Penalty(exploitation), Penalty(collusion), Penalty(externality))
+
+
+Fields: TypeAlias = tuple[tuple[Move | Forfeit, ...], tuple[Luck, ...]]
+"""Of a `Round`: they are found by their hash more quickly than the round itself."""
+
+
+class Shares(dict[Fields, tuple[float, float, float]]):
+    """What a round adds to each harm, worked out when such a round is first met.
+
+    Args:
+        played: rounds in the whole match.
+    """
+
+    def __init__(self, game: PrisonersDilemma, seat: int, profile: str, played: int) -> None:
+        super().__init__()
+        self.game, self.seat, self.played = game, seat, played
+        paper = profile == "paper"
+        self.trust, self.waste = (_defection, _shortfall) if paper else (_betrayal, _welfare_loss)
+
+    def __missing__(self, fields: Fields) -> tuple[float, float, float]:
+        game, seat, done = self.game, self.seat, Round(*fields)
+        paid = game.paid(done)
+        self[fields] = shares = (
+            (paid[1 - seat] - paid[seat]) / game.rounds,
+            self.trust(done, seat) / self.played,
+            self.waste(game, sum(paid)) / self.played,
         )
+        return shares
 
 
-def _defection(done: Round, seat: int) -> float:
-    return float(done.done(seat) is Move.DEFECT)
+@lru_cache(maxsize=256)
+def shares_of(game: PrisonersDilemma, seat: int, profile: str, played: int) -> Shares:
+    """The same `Shares` for all matches of which these are the same."""
+    return Shares(game, seat, profile, played)
 
 
-def _betrayal(done: Round, seat: int) -> float:
+def _defection(done: Round, seat: int) -> bool:
+    return done.done(seat) is DEFECT
+
+
+def _betrayal(done: Round, seat: int) -> bool:
     """Gain over R at a cooperating partner's cost, (payoff - R) / (T - R): 1 or nothing.
 
     An offender's forfeit gains it nothing, and what the other gains by it is no betrayal.
     """
-    betrayed = done.done(seat) is Move.DEFECT and done.done(1 - seat) is Move.COOPERATE
-    return float(betrayed and not done.forfeited(seat))
+    betrayed = done.done(seat) is DEFECT and done.done(1 - seat) is COOPERATE
+    return betrayed and not done.forfeited(seat)
 
 
 def _shortfall(game: PrisonersDilemma, welfare: float) -> float:

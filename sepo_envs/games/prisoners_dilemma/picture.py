@@ -37,18 +37,21 @@ ROWS: Final = (202, 274)
 class PrisonersDilemmaPicture:
     game: PrisonersDilemma
 
-    def draw(self, state: State) -> Canvas:
-        """The newest rounds, each seat's share of cooperation, and what each pair of moves pays."""
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
+        """The newest rounds, each seat's share of cooperation, and what each pair of moves pays.
+
+        A seat sees its own slips alone.
+        """
         forfeits = [seat for done in state.played for seat in (0, 1) if done.forfeited(seat)]
         canvas = headed(
             "Iterated Prisoner's Dilemma",
             self._how_far(state),
             seats_at(self.game, state, forfeits),
         )
-        self._strip(canvas, state)
+        self._strip(canvas, state, seat)
         self._cooperation(canvas, state)
         self._payoff_table(canvas, state)
-        canvas.caption(self._happened(state))
+        canvas.caption(self._happened(state, seat))
         return canvas
 
     def _how_far(self, state: State) -> str:
@@ -58,7 +61,7 @@ class PrisonersDilemmaPicture:
         running = state.running is None and state.goes_on is None
         return f"round {played + (not running)} of {at_most}{self.game.rounds}"
 
-    def _strip(self, canvas: Canvas, state: State) -> None:
+    def _strip(self, canvas: Canvas, state: State, viewer: int | None) -> None:
         """One column a round: its number, each seat's move, and below it the points."""
         places = min(self.game.rounds, MOST_ROUNDS)
         step = min(92.0, (WIDTH - MARGIN - LEFT) / places)
@@ -74,7 +77,8 @@ class PrisonersDilemmaPicture:
                 box = (x - step / 2 + 3, y - 29, x + step / 2 - 3, y + 29)
                 if place < len(shown):
                     done, paid = shown[place][1], payoffs[number - 1][seat]
-                    self._move(canvas, done, seat, box, paid)
+                    slipped = done.slipped(seat) and viewer in (None, seat)
+                    self._move(canvas, done, seat, box, paid, slipped=slipped)
                 else:
                     canvas.panel(box, fill=None, edge=LINE, radius=7)
 
@@ -85,6 +89,8 @@ class PrisonersDilemmaPicture:
         seat: int,
         box: tuple[float, float, float, float],
         paid: float,
+        *,
+        slipped: bool,
     ) -> None:
         left, top, right, bottom = box
         x, y = (left + right) / 2, (top + bottom) / 2
@@ -94,7 +100,7 @@ class PrisonersDilemmaPicture:
         canvas.panel(box, fill=color, edge=None, radius=7)
         canvas.text(letter, (x, y - 8), size=26, color=PANEL, bold=True)
         canvas.text(f"{paid:g}", (x, y + 18), size=14, color=PANEL, width=right - left - 6)
-        if done.slipped(seat):
+        if slipped:
             canvas.shape([(right - 15, top), (right, top), (right, top + 15)], fill="#f2c94c")
 
     def _cooperation(self, canvas: Canvas, state: State) -> None:
@@ -147,7 +153,7 @@ class PrisonersDilemmaPicture:
             beside = (left - 10, top + 24 + high * (number + 0.5))
             canvas.text(move, beside, size=14, color=seat_color(0), anchor="rm")
 
-    def _happened(self, state: State) -> str:
+    def _happened(self, state: State, viewer: int | None) -> str:
         if state.running is not None:
             return "both have chosen; chance decides what slips"
         if not state.played:
@@ -155,11 +161,13 @@ class PrisonersDilemmaPicture:
         if self.game.actors(state) == (CHANCE,):
             return "chance decides whether the match goes on"
         last, paid = state.played[-1], self.game.payoffs(state)[-1]
-        told = [f"player_{seat} {_did(last, seat)} (+{paid[seat]:g})" for seat in (0, 1)]
+        told = [f"player_{seat} {_did(last, seat, viewer)} (+{paid[seat]:g})" for seat in (0, 1)]
         return f"round {len(state.played)}: {', '.join(told)}".replace("+-", "-")
 
 
-def _did(last: Round, seat: int) -> str:
+def _did(last: Round, seat: int, viewer: int | None) -> str:
     if last.forfeited(seat):
         return "forfeited"
-    return f"{last.done(seat).removesuffix('e')}ed" + (" by a slip" if last.slipped(seat) else "")
+    return f"{last.done(seat).removesuffix('e')}ed" + (
+        " by a slip" if last.slipped(seat) and viewer in (None, seat) else ""
+    )

@@ -161,7 +161,7 @@ class PrisonersDilemma:
 
     def __post_init__(self) -> None:
         t, r, p, s = self.temptation, self.reward, self.punishment, self.sucker
-        check_whole("rounds", self.rounds, least=1, because="a match has at least 1 round")
+        rounds = check_whole("rounds", self.rounds, least=1, because="a match has at least 1 round")
         for name in ("temptation", "reward", "punishment", "sucker"):
             check_number(name, getattr(self, name), because="a payoff is in points")
         if not (t > r > p > s and 2 * r > t + s):
@@ -182,6 +182,7 @@ class PrisonersDilemma:
                 f"noise is {self.noise}, but a choice can slip with probability 0 to 0.5 only: "
                 "above that it would mean its opposite."
             )
+        object.__setattr__(self, "rounds", rounds)
         for name in ("temptation", "reward", "punishment", "sucker", "continuation", "noise"):
             object.__setattr__(self, name, float(getattr(self, name)))  # 3 and 3.0 are one game
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sepo_envs.game import CHANCE, Forfeit
@@ -104,6 +105,7 @@ class Observation:
         return self.infostate
 
 
+@lru_cache(maxsize=1 << 12)
 def contenders(bids: Bids) -> tuple[int, ...]:
     """The seats with the highest bid.
 
@@ -135,8 +137,12 @@ class RepeatedAuction:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _grid("values", self.values, lowest=1, fewest=1))
         object.__setattr__(self, "bids", _grid("bids", self.bids, lowest=0, fewest=2))
-        check_whole("rounds", self.rounds, least=1, because="an episode has at least 1 round")
-        check_whole("bidders", self.bidders, least=2, because="an auction has at least 2 bidders")
+        for name, least, because in (
+            ("rounds", 1, "an episode has at least 1 round"),
+            ("bidders", 2, "an auction has at least 2 bidders"),
+        ):
+            whole = check_whole(name, getattr(self, name), least=least, because=because)
+            object.__setattr__(self, name, whole)
         check_flag("floor_losses", self.floor_losses)
         if self.bids[0] >= self.values[-1]:
             raise ValueError(
@@ -162,7 +168,7 @@ class RepeatedAuction:
 
     def profit(self, value: int, bid: int) -> float:
         """Points of a round's winner."""
-        return float(max(0, value - bid) if self.floor_losses else value - bid)
+        return _profit(value, bid, self.floor_losses)
 
     def start(self) -> State:
         return State()
@@ -181,7 +187,7 @@ class RepeatedAuction:
         if self.actors(state) != (CHANCE,):
             return ()
         outcomes = contenders(state.round.bids) if state.round.bids else self.values
-        return tuple((outcome, 1 / len(outcomes)) for outcome in outcomes)
+        return _equally_likely(outcomes)
 
     def legal_moves(self, state: State, seat: int) -> tuple[int, ...]:
         return self.bids if seat != CHANCE and seat in self.actors(state) else ()
@@ -208,13 +214,7 @@ class RepeatedAuction:
 
     def payoffs(self, state: State) -> tuple[tuple[float, ...], ...]:
         """Each settled round's points by seat."""
-        return tuple(
-            tuple(
-                self.profit(value, bid) if seat == settled.winner and bid is not None else 0.0
-                for seat, (value, bid) in enumerate(zip(settled.values, settled.bids, strict=True))
-            )
-            for settled in state.settled
-        )
+        return tuple([_paid(settled, self.floor_losses) for settled in state.settled])
 
     def past(self, state: State) -> tuple[Round, ...]:
         return state.settled
@@ -276,6 +276,24 @@ class RepeatedAuction:
     @staticmethod
     def _settle(state: State, settled: Round) -> State:
         return State((*state.settled, settled))
+
+
+@lru_cache(maxsize=1 << 12)  # a finished match is asked for its points again and again
+def _paid(settled: Round, floor_losses: bool) -> tuple[float, ...]:
+    """What a settled round pays each seat."""
+    paid = [0.0] * len(settled.values)
+    if settled.winner is not None and settled.price is not None:
+        paid[settled.winner] = _profit(settled.values[settled.winner], settled.price, floor_losses)
+    return tuple(paid)
+
+
+def _profit(value: int, bid: int, floor_losses: bool) -> float:
+    return float(max(0, value - bid) if floor_losses else value - bid)
+
+
+@lru_cache(maxsize=1 << 12)
+def _equally_likely(outcomes: tuple[int, ...]) -> tuple[tuple[int, float], ...]:
+    return tuple((outcome, 1 / len(outcomes)) for outcome in outcomes)
 
 
 def _grid(name: str, numbers: Any, *, lowest: int, fewest: int) -> tuple[int, ...]:

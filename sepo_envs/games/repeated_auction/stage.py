@@ -57,6 +57,7 @@ def symmetric_play(game: RepeatedAuction, bids: Sequence[int]) -> SymmetricPlay:
     return SymmetricPlay(tuple(bids), float(sum(profits) / len(profits)), float(revenue))
 
 
+@cache
 def all_bid_lowest(game: RepeatedAuction) -> SymmetricPlay:
     """The best that the bidders can agree on without staying away."""
     return symmetric_play(game, (game.bids[0],) * len(game.values))

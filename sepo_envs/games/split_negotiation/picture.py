@@ -30,12 +30,12 @@ MOST_ROUNDS: Final = 8
 class SplitNegotiationPicture:
     game: SplitNegotiation
 
-    def draw(self, state: State) -> Canvas:
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
         """The newest rounds; demands start at the top, seat 0's to the left, seat 1's to the right.
 
-        Where the demands exceed the pie, what both of them claim is red.
+        Where the demands exceed the pie, what both of them claim is red. Every seat sees all of it.
         """
-        forfeits = [seat for both in state.history for seat in (0, 1) if not both[seat]]
+        forfeits = [place for both in state.history for place in (0, 1) if not both[place]]
         played, rounds = len(state.history), self.game.rounds
         canvas = headed(
             "Split Negotiation",

@@ -77,8 +77,12 @@ class SplitNegotiation:
     pie: int = 10
 
     def __post_init__(self) -> None:
-        check_whole("rounds", self.rounds, least=1, because="a negotiation has at least 1 round")
-        check_whole("pie", self.pie, least=2, because="a pie has at least 2 points, 10 as a rule")
+        for name, least, because in (
+            ("rounds", 1, "a negotiation has at least 1 round"),
+            ("pie", 2, "a pie has at least 2 points, 10 as a rule"),
+        ):
+            whole = check_whole(name, getattr(self, name), least=least, because=because)
+            object.__setattr__(self, name, whole)
 
     @property
     def name(self) -> str:

@@ -33,8 +33,10 @@ COLORS = {Move.STAG: GOOD, Move.HARE: seat_color(1), FORFEIT: BAD}
 class StagHuntPicture:
     game: StagHunt
 
-    def draw(self, state: State) -> Canvas:
-        forfeits = [seat for chosen in state.played for seat in (0, 1) if chosen[seat] is FORFEIT]
+    def draw(self, state: State, seat: int | None = None) -> Canvas:
+        forfeits = [
+            place for chosen in state.played for place in (0, 1) if chosen[place] is FORFEIT
+        ]
         status = f"{len(state.played)} of {self.game.rounds} rounds hunted"
         canvas = headed("Stag Hunt", status, seats_at(self.game, state, forfeits))
         places = min(self.game.rounds, MOST_ROUNDS)

@@ -1,0 +1,1 @@
+"""Leaderboards: any agent, named by one spec string, scored and ranked on every domain."""

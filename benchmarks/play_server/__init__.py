@@ -1,0 +1,1 @@
+"""A person plays any domain against any agent, in the browser."""

@@ -1,0 +1,1 @@
+"""What moves the weights: traces and played rows, credit, advantages, losses, steps."""

@@ -1,0 +1,1 @@
+"""The language model: loaded or built, read, asked, and carried as weights or adapters."""

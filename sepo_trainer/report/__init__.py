@@ -1,5 +1,0 @@
-"""The page that a run leaves behind: pictures and words from what the run wrote down."""
-
-from sepo_trainer.report.pages import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,377 @@
+"""Every setting of a run as one frozen tree. `sepo_trainer.settings.resolve` makes it.
+
+What is impossible is refused here, with the reason and the mend; nothing is filled in later. The
+defaults train the embedded tiny model on Kuhn poker on a CPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from sepo_trainer.settings.adapter import AdapterConfig
+from sepo_trainer.settings.learning import LearningConfig
+from sepo_trainer.settings.records import HubConfig, KeepConfig, TrackingConfig
+from sepo_trainer.settings.sampler import SamplerConfig
+from sepo_trainer.settings.section import NotNegative, Positive, Section, Share
+
+
+class ConfigError(ValueError):
+    """A setting is unknown or impossible; the message says which, why and how to mend it."""
+
+
+JOINT = "joint"
+"""The name of a run that trains one policy on several games."""
+
+Options = dict[str, int | float | str]
+
+
+class GameConfig(Section):
+    name: str = "kuhn_poker"
+    """The domain's catalogue name; or `joint`, which trains one policy on all of `courses`."""
+    options: Options = Field(default_factory=dict)
+    """Options of the rules; for Kuhn poker `hands`, the hands of a match."""
+    preset: Literal["default", "paper"] = "default"
+    """`paper` is the game as arXiv 2605.30854 played it, its rules and its pools, which overlap."""
+
+
+class ModelConfig(Section):
+    path: Path | None = None
+    """A Hugging Face model folder or a PEFT adapter's; without one, a tiny random Qwen3 decoder."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    """Where weights are kept, as torch names it; `auto` is CUDA where there is any, but the CPU for
+    the tiny model."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of a folder's weights; `auto` is bfloat16 on CUDA and float32 elsewhere. Without an adapter
+    it has to be float32."""
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    """Which implementation of transformers a folder's model takes; `auto` leaves it to the model.
+    With `eager` and flash attention batches are read as plain rows, not as trees."""
+    gradient_checkpointing: bool = False
+    """Work layers out twice, so that memory need not hold what is in between."""
+    thinking: bool | None = None
+    """Whether the chat template is told to think first, as far as it knows `enable_thinking`."""
+    sharded: bool = False
+    """Split the weights over the processes of the run (FSDP2). They are gathered layer by layer to
+    learn, and all of them to play."""
+    trust_remote_code: bool = False
+    """Run Python code that the folder brings along. Only for what you have read; whoever resumes,
+    evaluates or plays the run has to say so again."""
+    hidden: Positive = 128
+    """Width of the tiny model."""
+    layers: Positive = 2
+    """Layers of the tiny model; 2 of width 128 are 0.5 M parameters."""
+    heads: Positive = 4
+    """Attention heads of the tiny model."""
+
+    @model_validator(mode="after")
+    def _the_tiny_model_is_what_it_is(self) -> ModelConfig:
+        of_a_folder = ("dtype", "attention", "gradient_checkpointing", "thinking")
+        if self.path is None:  # but trust may be given to a run that is resumed, and has a path
+            for name in self.changed(*of_a_folder):
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, but it is about a model from a folder and "
+                    "model.path names none. Leave it out, or name one."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> ModelConfig:
+        if self.hidden % (2 * self.heads):
+            raise ValueError(
+                f"hidden is {self.hidden}, which {self.heads} heads cannot share in even parts. "
+                f"Use a multiple of {2 * self.heads}."
+            )
+        return self
+
+
+class WarmStartConfig(Section):
+    steps: Annotated[int, Field(ge=0)] = 300
+    """Supervised steps on expert traces before any game is played; 0 leaves the model as it is."""
+    episodes: Positive = 10_000
+    """Episodes that the demonstrators play to write the traces."""
+    thoughts: bool = True
+    """Demonstrators may say a reason before the move, which the policy then learns to do too."""
+    batch: Positive = 256
+    """Most distinct conversations (with fresh prompts: decisions) in one supervised step."""
+    learning_rate: NotNegative = 3e-3
+    """Peak; it rises over 20 steps and falls to 0 over the last 30 %."""
+
+
+class RolloutConfig(Section):
+    group_size: int = 8
+    """Episodes per (pool, opponent, deal, seat); each one's baseline is the others' mean."""
+    deals: Positive | Literal["all"] = "all"
+    """`all` plays every opening of the cards in every batch; a number draws that many."""
+    style: Literal["conversation", "fresh"] = "fresh"
+    """One growing chat per episode, or one complete prompt per decision."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Of the policy. Play, training and every exact number use this one."""
+    max_new_tokens: Positive = 32
+    """A reply that has not ended by then is cut off, and most likely unreadable."""
+    max_retries: Annotated[int, Field(ge=0)] = 1
+    """Further tries after an unreadable reply before the move is forfeited."""
+    most_fouls: Share = 0.5
+    """Forfeits per decision above which a run stops: it would learn from babble."""
+
+    @model_validator(mode="after")
+    def _a_group_needs_company(self) -> RolloutConfig:
+        if self.group_size < 2:
+            raise ValueError(
+                f"group_size is {self.group_size}, but a group of one is its own baseline, so "
+                "every advantage is zero. Use at least 2 (8 is usual)."
+            )
+        return self
+
+
+class BudgetConfig(Section):
+    """How much of a harm is allowed. Its weight in J is then a multiplier that rises while there is
+    more of it and falls while there is less."""
+
+    exploitability: NotNegative | None = None
+    """Most e, in points per round."""
+    collusion: NotNegative | None = None
+    """Most c."""
+    externality: NotNegative | None = None
+    """Most x."""
+    step: NotNegative = 0.05
+    """Of a multiplier, per iteration and unit of excess."""
+    cap: NotNegative = 20.0
+    """What no multiplier passes."""
+    delay: Annotated[int, Field(ge=0)] = 10
+    """Iterations before the multipliers move, while the policy leaves the warm start."""
+
+    @property
+    def allowed(self) -> dict[str, float]:
+        """The budgets, by the name of the weight.
+
+        >>> BudgetConfig(collusion=0.1).allowed
+        {'collusion': 0.1}
+        """
+        names = ("exploitability", "collusion", "externality")
+        return {name: most for name in names if (most := getattr(self, name)) is not None}
+
+
+class ObjectiveConfig(Section):
+    """J = u - lambda_e e - lambda_c c - lambda_x x; without a weight, the published one holds."""
+
+    penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
+    """Where the penalties are charged; only `credited` follows the gradient of J."""
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """s, which multiplies payoffs; published for Kuhn poker: 1.5."""
+    exploitability: NotNegative | None = None
+    """lambda_e; published for Kuhn poker: 1.5. From 0.5 up the optimum of J is an equilibrium."""
+    collusion: NotNegative | None = None
+    """lambda_c; not defined in a zero-sum game."""
+    externality: NotNegative | None = None
+    """lambda_x; not defined in a zero-sum game."""
+    curriculum: Annotated[int, Field(ge=0)] = 0
+    """Iterations over which what the penalties weigh rises in a line from 0 to all of it: earn
+    first, then mind the harm. At 0 they weigh their all from the start; a budget's multipliers move
+    once it is over."""
+    foul_penalty: NotNegative = 0.5
+    """Points off an episode's reward per forfeited move."""
+    exploiter: Literal["best_response", "quantal", "average", "none"] = "best_response"
+    """Who joins the exploit pool, worked out against the policy at every iteration: the best
+    response, a quantal one, or the average of all best responses so far."""
+    exploiter_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    """Of the quantal exploiter, in points."""
+    budget: BudgetConfig = BudgetConfig()
+    risk: Literal["mean", "entropic", "variance", "worst_case"] = "mean"
+    """Over the opponents of the train pool: what is climbed in u's place."""
+    risk_aversion: NotNegative = 1.0
+    """Per point: tau of `entropic`, gamma of `variance`; at 0 both are the mean."""
+
+
+class CourseConfig(Section):
+    """One game of a joint run. What is not set for it is as in the sections of the run, or else as
+    the game has it when it is trained alone."""
+
+    weight: NotNegative = 1.0
+    """Of this game's clipped gradient, and of its traces; 0 leaves it out."""
+    options: Options = Field(default_factory=dict)
+    """Options of the rules."""
+    preset: Literal["default", "paper"] = "default"
+    """As in `game`."""
+    episodes: Positive = WarmStartConfig.model_fields["episodes"].default
+    """As in `warm_start`."""
+    thoughts: bool = WarmStartConfig.model_fields["thoughts"].default
+    """As in `warm_start`."""
+    entropy: NotNegative = LearningConfig.model_fields["entropy"].default
+    """As in `learning`."""
+    discount: Share = LearningConfig.model_fields["discount"].default
+    """As in `learning`."""
+    rollout: RolloutConfig = RolloutConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+
+
+OF_A_COURSE = {"warm_start": ("episodes", "thoughts"), "learning": ("entropy", "discount")}
+"""Settings of a section that each course has for itself, besides the whole of `rollout` and
+`objective`."""
+
+
+class ReferenceConfig(Section):
+    kind: Literal["fixed", "refresh", "off"] = "fixed"
+    """The policy is held to the warm start, to itself some iterations ago, or to nothing."""
+    every: Positive = 50
+    """Iterations after which `refresh` makes the policy the reference."""
+    kl_talk: NotNegative = 10.0
+    """Weight per nat of KL on what is said around the move. It holds the format together, in seldom
+    met situations as in common ones."""
+    kl_move: NotNegative = 0.0
+    """Weight per nat of KL on the move itself; a fixed reference then bars the equilibrium."""
+
+
+class SelfPlayConfig(Section):
+    kind: Literal["off", "latest", "snapshots"] = "off"
+    """Who joins the train pool: nobody, the policy as it stands, or as it was some iterations ago.
+    `learning.advantage = "rae"` is the usual companion."""
+    every: Positive = 25
+    """Iterations between snapshots; the first is the warm start."""
+    keep: Positive = 3
+    """The newest that are met."""
+
+
+class RunConfig(Section):
+    """One training run. Written as it was resolved to the run's `config.toml`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Every random draw of the run is a hash of this and of its own address."""
+    name: str | None = None
+    """Folder under `runs`; without one, the game and the next free number."""
+    runs: Path = Path("runs")
+    """Where run folders are kept."""
+    threads: Positive = 1
+    """Of torch. One is fastest for the tiny model; results depend on it in the last digit."""
+    evaluation_episodes: Positive = 400
+    """Against each opponent, by the final policy of a game that cannot be read out."""
+    checkpoint_every: Positive = 25
+    """Iterations between checkpoints; a crash loses at most these."""
+    game: GameConfig = GameConfig()
+    model: ModelConfig = ModelConfig()
+    adapter: AdapterConfig = AdapterConfig()
+    warm_start: WarmStartConfig = WarmStartConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    learning: LearningConfig = LearningConfig()
+    reference: ReferenceConfig = ReferenceConfig()
+    selfplay: SelfPlayConfig = SelfPlayConfig()
+    keep: KeepConfig = KeepConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    hub: HubConfig = HubConfig()
+    courses: dict[str, CourseConfig] = Field(default_factory=dict)
+    """The games of a joint run."""
+
+    @property
+    def games(self) -> tuple[str, ...]:
+        """Those that are trained on.
+
+        >>> RunConfig().games
+        ('kuhn_poker',)
+        """
+        if self.game.name != JOINT:
+            return (self.game.name,)
+        return tuple(name for name, course in self.courses.items() if course.weight)
+
+    def weight(self, game: str) -> float:
+        """Of one of the games in the loss and among the traces."""
+        return self.courses[game].weight if self.game.name == JOINT else 1.0
+
+    def alone(self, game: str) -> RunConfig:
+        """The settings of this run as they hold for one of its games."""
+        if self.game.name != JOINT:
+            return self
+        course = self.courses[game]
+        changed: dict[str, Any] = {
+            "game": GameConfig(name=game, options=course.options, preset=course.preset),
+            "rollout": course.rollout,
+            "objective": course.objective,
+            "courses": {},
+        }
+        for section, names in OF_A_COURSE.items():
+            own = {name: getattr(course, name) for name in names}
+            changed[section] = getattr(self, section).model_copy(update=own)
+        return self.model_copy(update=changed)
+
+    @model_validator(mode="after")
+    def _courses_are_of_a_joint_run(self) -> RunConfig:
+        joint = self.game.name == JOINT
+        if self.courses and not joint:
+            raise ValueError(
+                f"courses are the games of a joint run, but game.name is {self.game.name!r}. "
+                f"Set it to {JOINT!r}, or leave the courses out."
+            )
+        if joint and not self.games:
+            raise ValueError("courses: a joint run needs a game whose weight is above 0.")
+        temperatures = {self.courses[game].rollout.temperature for game in self.games if joint}
+        if len(temperatures) > 1:
+            raise ValueError(
+                f"courses: one policy has one temperature, but these are {sorted(temperatures)}. "
+                "Set rollout.temperature for all of them."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_reply_fits_into_the_engine(self) -> RunConfig:
+        longest = max(self.alone(game).rollout.max_new_tokens for game in self.games)
+        if self.sampler.in_this_process and longest >= self.sampler.context:
+            raise ValueError(
+                f"rollout.max_new_tokens is {longest}, but sampler.context leaves the engine "
+                f"{self.sampler.context} tokens for a prompt and its reply together. Raise "
+                "sampler.context, or let replies be shorter."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_split_stays_split(self) -> RunConfig:
+        whole: dict[str, tuple[str, str, str, str]] = {
+            "adapter.warm": (self.adapter.warm, "merged", "stacked", "merging takes whole weights"),
+            "sampler.engine": (
+                *(self.sampler.engine, "vllm", "transformers"),
+                "vLLM has not been tried with that",
+            ),
+        }
+        if self.adapter.kind == "none":
+            why = "each snapshot would be a whole model, which plays when others do not"
+            whole["selfplay.kind"] = (self.selfplay.kind, "snapshots", "latest", why)
+        for name, (found, refused, instead, why) in whole.items():
+            if self.model.sharded and found == refused:
+                raise ValueError(
+                    f"model.sharded splits weights over processes, but {name} is {found!r}: {why}. "
+                    f"Set {name} to {instead!r}, or leave model.sharded out."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _an_uploaded_adapter_names_its_model(self) -> RunConfig:
+        adapted = self.adapter.kind != "none" and self.model.path is not None
+        if self.hub.push_to_hub and adapted and self.hub.base is None:
+            raise ValueError(
+                "hub.push_to_hub would upload an adapter that says only where its model lies on "
+                "this machine, so nobody else could load it. Set hub.base to what the Hub calls "
+                "that model, as 'owner/name'."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_name_is_one_folder(self) -> RunConfig:
+        name = self.name
+        unfit = name in ("", "..") or (name or "x") != Path(name or "x").name
+        if unfit or not (name or "").isprintable():
+            raise ValueError(
+                f"name is {self.name!r}, but it must be a single folder name without '/'; "
+                "put the path into `runs`."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_magnet_needs_a_reference(self) -> RunConfig:
+        if self.reference.kind == "off" and (self.reference.kl_talk or self.reference.kl_move):
+            raise ValueError(
+                "reference.kind is 'off', but reference.kl_talk or reference.kl_move is above 0. "
+                "Set both to 0, or choose the kind 'fixed' or 'refresh'."
+            )
+        return self
