@@ -134,8 +134,8 @@ class Endpoint:
         self._stop.clear()
         self._told.clear()
         pool = ThreadPoolExecutor(self.settings.at_once)
-        asked = {pool.submit(self._ask, request): request for request in requests}
         try:
+            asked = {pool.submit(self._ask, request): request for request in requests}
             return {
                 asked[done]: done.result()
                 for done in as_completed(asked)

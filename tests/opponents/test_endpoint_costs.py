@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sqlite3
 import threading
@@ -99,10 +100,14 @@ def test_an_evaluation_that_fails_in_the_middle_goes_on_without_paying_twice(
 
 @pytest.fixture
 def interruptible():
-    """Ctrl-C as at a terminal, even where the tests are a background job, which ignores it."""
+    """Ctrl-C as at a terminal, even where the tests are a background job, which ignores it; and not
+    while what earlier tests left is thrown away, where Python would drop it."""
+    gc.collect()
+    gc.disable()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+    gc.enable()
 
 
 @pytest.mark.usefixtures("interruptible")
