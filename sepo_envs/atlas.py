@@ -24,7 +24,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import accumulate
 from random import Random
 from typing import Any, Final, NamedTuple, Never, TypeVar, cast
@@ -69,24 +69,6 @@ class Way:
     """What `Journey.of_rounds` has worked out about the points."""
 
 
-class Ways(dict[Move | Forfeit, Way]):
-    """Where each move at a place leads, explored when it is first asked for.
-
-    Raises:
-        ValueError: the episode is over, or the move is illegal there.
-    """
-
-    def __init__(self, place: Place) -> None:
-        super().__init__()
-        self.place = place
-
-    def __missing__(self, move: Move | Forfeit) -> Way:
-        way, keep = self.place.atlas.explore(self.place, move)
-        if keep:
-            self[move] = way
-        return way
-
-
 class Place:
     """Where an episode can stand, and what can happen there. Made by its atlas alone.
 
@@ -106,8 +88,15 @@ class Place:
         self.atlas, self.state, self.pending = atlas, state, pending
         self.actors, self.settled = actors, settled
         self.actor = actors[len(pending)] if actors else None
-        self.ways = Ways(self)
-        outcomes = atlas.game.chance_outcomes(state) if self.actor == CHANCE else ()
+        self.ways: dict[Move | Forfeit, Way] = {}
+        """Where each move leads that was made here, while there is room (`Atlas.explore`)."""
+        outcomes: tuple[tuple[Move, float], ...] = ()
+        self.legal: tuple[Move, ...] = ()
+        """What the seat that is to move may do; nothing at the end."""
+        if self.actor == CHANCE:
+            outcomes = atlas.game.chance_outcomes(state)
+        elif self.actor is not None:
+            self.legal = atlas.game.legal_moves(state, self.actor)
         self.outcomes = [outcome for outcome, _ in outcomes]
         self.cuts = list(accumulate(weight for _, weight in outcomes))
         """Cumulative probabilities of all `outcomes` but the last; some at chance nodes alone."""
@@ -117,13 +106,6 @@ class Place:
         """What the actor is asked, once `Atlas.ask` has been."""
         self.recalled: dict[Any, Any] = {}
         """What `Journey.recall` has worked out, if one list of moves alone leads here."""
-
-    @cached_property
-    def legal(self) -> tuple[Move, ...]:
-        """What the seat that is to move may do; nothing at the end."""
-        if self.actor is None:
-            return ()
-        return self.atlas.game.legal_moves(self.state, self.actor)
 
 
 class Journey:
@@ -145,7 +127,8 @@ class Journey:
         Raises:
             ValueError: the episode is over, or the move is illegal here.
         """
-        way = self.place.ways[move]
+        place = self.place
+        way = place.ways.get(move) or place.atlas.explore(place, move)
         self.place = way.to
         self.ways.append(way)
         return way.payments
@@ -290,8 +273,8 @@ class Atlas:
             journey.go(move)
         return journey
 
-    def explore(self, place: Place, move: Move | Forfeit) -> tuple[Way, bool]:
-        """What ``move``, by the actor at ``place``, comes to, and whether there is room to keep it.
+    def explore(self, place: Place, move: Move | Forfeit) -> Way:
+        """What ``move``, by the actor at ``place``, comes to; kept there while there is room.
 
         Raises:
             ValueError: the episode is over, or the move is illegal here.
@@ -312,7 +295,9 @@ class Atlas:
             points = rounds[place.settled :]
             way = Way(entry, to, points, payments(points, game.seats), past)
         self._remembered += 1
-        return way, self._remembered <= MOST
+        if self._remembered <= MOST:
+            place.ways[move] = way
+        return way
 
     def ask(self, journey: Journey) -> Question:
         """What the seat that is to move is asked, in the words of this atlas."""

@@ -8,7 +8,7 @@ import pytest
 
 from sepo_envs import atlas as module
 from sepo_envs.aec import GameEnv
-from sepo_envs.atlas import Atlas, atlas
+from sepo_envs.atlas import Atlas, Journey, atlas
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.draws import DEAL, Draws
 from sepo_envs.episode import begin
@@ -106,7 +106,9 @@ def places(start):
     while new:
         place = new.pop()
         for move in place.outcomes or place.legal:
-            to = place.ways[move].to
+            journey = Journey(place)
+            journey.go(move)
+            to = journey.place
             if to not in found:
                 found.add(to)
                 new.append(to)
