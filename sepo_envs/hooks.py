@@ -15,7 +15,7 @@ another environment's value is defined.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, SupportsFloat, TypeAlias, cast
+from typing import Any, Protocol, SupportsFloat, TypeAlias, cast
 
 import gymnasium
 from pettingzoo.utils.wrappers import BaseWrapper
@@ -26,8 +26,6 @@ from sepo_envs.game import Harms, Penalties, RoundHarms, Shares, Weights
 
 Report: TypeAlias = dict[str, dict[str, float | bool | None]]
 """Each harm's ``value``, in the harm's own unit, and whether it is ``defined``."""
-THREE: Final = ("exploitation", "collusion", "externality")
-"""The harms of J, by which a report begins."""
 
 
 class PenaltyHook(Protocol):
@@ -74,8 +72,8 @@ class HarmsHook:
         key = self.profile, seat
         if self.by_round is None:
             return report(journey.recall(key, self._penalties, journey, seat))
-        shares = zip(*journey.of_rounds(key, self._shares, journey, seat), strict=True)
-        return {name: _summed(parts) for name, parts in zip(THREE, shares, strict=True)}
+        e, c, x = zip(*journey.of_rounds(key, self._shares, journey, seat), strict=True)
+        return {"exploitation": _summed(e), "collusion": _summed(c), "externality": _summed(x)}
 
     @property
     def measured(self) -> str:

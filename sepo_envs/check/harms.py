@@ -8,9 +8,11 @@ from typing import Final
 
 from sepo_envs.check.law import Law, Place
 from sepo_envs.game import Penalties, Penalty
-from sepo_envs.hooks import THREE, by_round
+from sepo_envs.hooks import by_round
 
 NO_PROFILE: Final = "no profile of any game"
+THREE: Final = ("exploitation", "collusion", "externality")
+"""The harms of J, by which a report begins."""
 
 
 def _profiled(end: Place) -> Iterator[str]:
