@@ -159,7 +159,12 @@ class Chat:
     __slots__ = ("conversation", "max_retries", "messages", "prompt", "question", "tries")
 
     def __init__(self, max_retries: int) -> None:
-        self.max_retries, self.tries = max_retries, 0
+        self.max_retries = max_retries
+        self.start()
+
+    def start(self) -> None:
+        """Forget everything: an episode starts."""
+        self.tries = 0
         self.conversation: int | None = None
         self.question: Question | None = None
         """The one heard last."""

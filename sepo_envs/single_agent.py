@@ -246,6 +246,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
         refuse_unknown(domain(game), options, SingleAgentTextEnv, SingleAgentEnv, GameEnv)
         self.inner = SingleAgentEnv(game, render_mode=render_mode, **options)
         self.style, self.max_retries = checked(style, max_retries)
+        self.chat = Chat(self.max_retries)
         self.render_mode = render_mode
         self.observation_space = prompt_space()
         self.action_space = reply_space()
@@ -268,7 +269,7 @@ class SingleAgentTextEnv(gymnasium.Env[str, str]):
     ) -> tuple[str, dict[str, Any]]:
         _, info = self.inner.reset(seed=seed, options=options)
         super().reset(seed=self.inner.np_random_seed if seed is not None else None)
-        self.chat = Chat(self.max_retries)
+        self.chat.start()
         self._ask()
         return self._text(), self._told(info)
 

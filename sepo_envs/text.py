@@ -76,10 +76,12 @@ class TextEnv(GameEnv):
             agent: Dict({"text": prompt_space()}) for agent in self.possible_agents
         }
         self.action_spaces = {agent: reply_space() for agent in self.possible_agents}
+        self.chats = {agent: Chat(max_retries) for agent in self.possible_agents}
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         super().reset(seed, options)
-        self.chats = {agent: Chat(self.max_retries) for agent in self.agents}
+        for chat in self.chats.values():
+            chat.start()
         self._ask()
 
     def step(self, action: str | None) -> None:
@@ -109,7 +111,7 @@ class TextEnv(GameEnv):
         info = super().info(agent) if self.over else self._infos[agent]
         chat = self.chats[agent]
         info["text"] = chat.prompt
-        info["messages"] = chat.messages[:]
+        info["messages"] = chat.messages.copy()
         return info
 
     def _ask(self) -> None:
