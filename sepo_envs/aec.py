@@ -18,6 +18,7 @@ observation, reward or info of another seat before every seat has chosen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from sys import maxsize
 from typing import Any, Final, TypeAlias
 
 import gymnasium
@@ -165,7 +166,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
         if journey.place.actor == CHANCE:
             self._deal(journey)
         self.journey = journey
-        self.agents = self.possible_agents[:]
+        self.agents = self.possible_agents.copy()
         blank = self._blank
         self.rewards, self._cumulative_rewards = blank.points.copy(), blank.points.copy()
         self._so_far: dict[str, dict[str, float]] = {
@@ -203,7 +204,7 @@ class GameEnv(AECEnv):  # type: ignore[misc]
             foul = f"{not_legal(action)}; the legal ones are {indices}"
         self.play(move, foul)
 
-    def agent_iter(self, max_iter: int = 2**63) -> Iterator[str]:
+    def agent_iter(self, max_iter: int = maxsize) -> Iterator[str]:
         """The agent whose turn it is, until all have left the table; step between two of them.
 
         Raises:
