@@ -140,6 +140,8 @@ def load(
             "which would be drawn at random. Are all of its files there?"
         )
     model.eval().to(where)
+    if where.type == "cpu":
+        _leave_the_file(model)
     if gradient_checkpointing:
         forget_in_between(model)
     ends = model.generation_config.eos_token_id
@@ -148,6 +150,13 @@ def load(
     )
     _check(language, path)
     return language
+
+
+def _leave_the_file(model: PreTrainedModel) -> None:
+    """Give the weights memory of their own. As loaded they are the mapped file: it must not change
+    then, and where its bytes lie, some processors round the last digit of a product otherwise."""
+    for weight in model.parameters():
+        weight.data = weight.data.clone()
 
 
 def _device(name: str) -> str:

@@ -12,7 +12,7 @@ from tests.sepo_trainer.real_models import FAMILIES, save
 SHORT = {
     "--rollout.group-size": "2",
     "--learning.iterations": "3",
-    "--warm-start.steps": "40",
+    "--warm-start.steps": "80",
     "--warm-start.batch": "16",
     "--warm-start.episodes": "500",
     "--warm-start.thoughts": "False",
