@@ -155,7 +155,7 @@ def load(
 def _leave_the_file(model: PreTrainedModel) -> None:
     """Give the weights memory of their own. As loaded they are the mapped file: it must not change
     then, and where its bytes lie, some processors round the last digit of a product otherwise."""
-    for weight in model.parameters():
+    for weight in (*model.parameters(), *model.buffers()):
         weight.data = weight.data.clone()
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,31 @@ def test_ctrl_c_keeps_what_is_on_its_way_and_sends_no_more(serve, tmp_path: Path
     assert sorted(body["messages"][0]["content"] for body in server.bodies) == sorted(
         map(str, range(20))
     )
+
+
+def test_ctrl_c_while_requests_are_handed_out_sends_no_more(
+    serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, over, submit = threading.Event(), threading.Event(), ThreadPoolExecutor.submit
+
+    def say(body: dict[str, Any]) -> str:
+        arrived.set()
+        over.wait(10)
+        return echo(body)
+
+    def press(pool: ThreadPoolExecutor, ask: Any, request: Any) -> Any:
+        if request == requests[5]:
+            assert arrived.wait(10)
+            threading.Timer(0.2, over.set).start()
+            raise KeyboardInterrupt
+        return submit(pool, ask, request)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", press)
+    server, file = serve(say), tmp_path / "replies.sqlite"
+    requests = [asked(str(number)) for number in range(6)]
+    with pytest.raises(KeyboardInterrupt):
+        endpoint(server, cache=ReplyCache(file)).reply(requests)
+    assert len(ReplyCache(file)) == len(server.bodies) == 1
 
 
 def test_the_budget_is_not_passed_even_at_the_worst(serve, tmp_path: Path) -> None:
