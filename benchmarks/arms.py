@@ -6,6 +6,7 @@ import argparse
 from typing import Any, Final, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
+from sepo_trainer.courses.prices import NEVER_CHARGED
 from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
@@ -35,7 +36,10 @@ def settings_of(config: RunConfig, arm: str) -> RunConfig:
     if arm in CREDITS:
 
         def charged(to: RunConfig | CourseConfig) -> ObjectiveConfig:
-            return to.objective.model_copy(update={"penalty_credit": arm})
+            changed: dict[str, str | int] = {"penalty_credit": arm}
+            if arm in NEVER_CHARGED:  # so nothing can rise
+                changed["curriculum"] = 0
+            return to.objective.model_copy(update=changed)
 
         update["objective"] = charged(config)
         update["courses"] = {

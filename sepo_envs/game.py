@@ -194,6 +194,15 @@ class Words(Protocol):
         """The whole table, every card open, for a spectator."""
 
 
+@runtime_checkable
+class NotingWords(Words, Protocol):
+    """Words that know what is worth noting down, for a game in which much has to be remembered."""
+
+    def notes(self, state: State, seat: int) -> str:
+        """What ``seat`` has seen, summed up in a true sentence that fits any move, of the same form
+        whenever it is to move."""
+
+
 class MarkovWords(Words, Protocol):
     """Words of a `MarkovGame` that say how much of the past they tell.
 

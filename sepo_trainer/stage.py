@@ -9,7 +9,7 @@ from typing import Any, Literal
 from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain, domain
 from sepo_envs.exact.tree import GameTree, TooLargeError
-from sepo_envs.game import Game, Words
+from sepo_envs.game import Game, NotingWords, Words
 
 MOST_NODES = 2_000
 """Of the tree of a game whose policy is read out at every iteration."""
@@ -27,6 +27,21 @@ class Stage:
     would be too large to be read out at every iteration; a policy is then measured by play."""
     pools: dict[str, Pool]
     demonstrators: tuple[tuple[Opponent, float], ...]
+
+    @property
+    def noting(self) -> NotingWords:
+        """Its words, as words that know what is worth noting down.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if not isinstance(self.words, NotingWords):
+            raise ValueError(
+                f"warm_start.notes is true, but the words of {self.domain.title} have no notes to "
+                "write down. Set it to false, or give them a method `notes` "
+                "(sepo_envs.game.NotingWords)."
+            )
+        return self.words
 
 
 def set_stage(

@@ -196,6 +196,7 @@ def prepare(run: Run, progress: Callable[[int, float], None]) -> None:
                 episodes=course.config.warm_start.episodes,
                 style=course.config.rollout.style,
                 thoughts=course.config.warm_start.thoughts,
+                notes=course.config.warm_start.notes,
             )
             for course in run.courses
         ]

@@ -284,6 +284,8 @@ def set_out(
     """
     stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
+    if config.warm_start.notes:
+        _ = stage.noting
     rollout = config.rollout
     weights = chosen_weights(config, stage)
     return Course(

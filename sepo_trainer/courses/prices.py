@@ -6,11 +6,15 @@ Knows settings and stages; no policy, no episode.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Final
 
 from sepo_envs.game import Weights
 from sepo_trainer.courses.duals import check_budgets
 from sepo_trainer.settings.config import RunConfig
 from sepo_trainer.stage import Stage
+
+NEVER_CHARGED: Final = ("reward_only", "shared")
+"""Values of `objective.penalty_credit` with which no penalty has a gradient."""
 
 
 def chosen_weights(config: RunConfig, stage: Stage) -> Weights:
@@ -73,7 +77,7 @@ def _check_curriculum(config: RunConfig) -> None:
             "iterations (learning.iterations), so the penalties would never weigh their all. "
             "Let it be shorter than the run."
         )
-    if length and arm in ("reward_only", "shared"):
+    if length and arm in NEVER_CHARGED:
         raise ValueError(
             f"objective.curriculum is {length}, but with objective.penalty_credit = {arm!r} no "
             "penalty has a gradient, so it would do nothing. Use 'credited', or leave it out."

@@ -45,7 +45,13 @@ class _Said(NamedTuple):
 
 
 def demonstrate(
-    stage: Stage, number: int, *, run_seed: int, style: Style, thoughts: bool = True
+    stage: Stage,
+    number: int,
+    *,
+    run_seed: int,
+    style: Style,
+    thoughts: bool = True,
+    notes: bool = False,
 ) -> tuple[list[Demonstration], Episode]:
     """Episode ``number``: every decision in order of play, and how it ended.
 
@@ -53,6 +59,10 @@ def demonstrate(
 
     Args:
         thoughts: let experts give a reason before a move, as often as each other reason and none.
+        notes: let them begin every reply with what the game's words have to note.
+
+    Raises:
+        ValueError: there is nothing to note in this game.
     """
     rng = generator(run_seed, "deal", group=f"demonstrations/{stage.domain.name}/{number}")
     game, words = stage.game, stage.words
@@ -65,8 +75,10 @@ def demonstrate(
         legal = game.legal_moves(episode.state, seat)
         move = seats[seat].act(game.observe(episode.state, seat), legal, rng)
         reasons = words.thoughts(episode.state, seat) if thoughts else ()
-        thought = rng.choice(("", *reasons))
-        text = f"{thought} {words.say(move, episode.state, seat)}".strip()
+        remarks = rng.choice(("", *reasons))
+        if notes:
+            remarks = f"{stage.noting.notes(episode.state, seat)} {remarks}".strip()
+        text = f"{remarks} {words.say(move, episode.state, seat)}".strip()
         asked = talks[seat].hear(episode)
         decisions.append(Demonstration(seats[seat], episode, asked, text, move))
         talks[seat], read_back = asked.reply(text, episode)
@@ -83,15 +95,22 @@ def write_traces(
     episodes: int,
     style: Style,
     thoughts: bool = True,
+    notes: bool = False,
 ) -> Counter[Trace]:
     """What demonstrators say in ``episodes`` episodes, and how often they said it.
 
     Args:
         thoughts: let them give a reason before a move, as often as each other reason and none.
+        notes: let them begin every reply with what the game's words have to note.
+
+    Raises:
+        ValueError: there is nothing to note in this game.
     """
     traces: Counter[Trace] = Counter()
     for number in range(episodes):
-        decisions, _ = demonstrate(stage, number, run_seed=run_seed, style=style, thoughts=thoughts)
+        decisions, _ = demonstrate(
+            stage, number, run_seed=run_seed, style=style, thoughts=thoughts, notes=notes
+        )
         for said in _in_tokens(stage, renderer, decisions):
             traces.update(_trace(stretch) for stretch in stretches(said))
     return traces

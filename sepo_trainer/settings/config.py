@@ -94,6 +94,9 @@ class WarmStartConfig(Section):
     """Episodes that the demonstrators play to write the traces."""
     thoughts: bool = True
     """Demonstrators may say a reason before the move, which the policy then learns to do too."""
+    notes: bool = False
+    """Demonstrators begin every reply by summing up what they have seen, and so does the policy, so
+    that it moves by what it has just said. Of our games the auction has words for it."""
     batch: Positive = 256
     """Most distinct conversations (with fresh prompts: decisions) in one supervised step."""
     learning_rate: NotNegative = 3e-3
@@ -199,6 +202,8 @@ class CourseConfig(Section):
     """As in `warm_start`."""
     thoughts: bool = WarmStartConfig.model_fields["thoughts"].default
     """As in `warm_start`."""
+    notes: bool = WarmStartConfig.model_fields["notes"].default
+    """As in `warm_start`."""
     entropy: NotNegative = LearningConfig.model_fields["entropy"].default
     """As in `learning`."""
     discount: Share = LearningConfig.model_fields["discount"].default
@@ -207,7 +212,10 @@ class CourseConfig(Section):
     objective: ObjectiveConfig = ObjectiveConfig()
 
 
-OF_A_COURSE = {"warm_start": ("episodes", "thoughts"), "learning": ("entropy", "discount")}
+OF_A_COURSE = {
+    "warm_start": ("episodes", "thoughts", "notes"),
+    "learning": ("entropy", "discount"),
+}
 """Settings of a section that each course has for itself, besides the whole of `rollout` and
 `objective`."""
 

@@ -87,6 +87,21 @@ class RepeatedAuctionWords:
             number = f"{number}, last round {who} bid {made}"
         return (f"The item is worth {value} to me.", f"{number}, and my value is {value}:")
 
+    def notes(self, state: State, seat: int) -> str:
+        """How often the others have made each bid of the grid.
+
+        >>> words = RepeatedAuctionWords(RepeatedAuction())
+        >>> past = Round((4, 2), (2, 3), 1), Round((4, 4), (3, 3), 0), Round((2, 4), (1, 2), 1)
+        >>> words.notes(State((*past, Round((2,)))), 0)
+        'My opponent bid 1,2,3: 0,1,2.'
+        """
+        made = [
+            bid for past in state.settled for other, bid in enumerate(past.bids) if other != seat
+        ]
+        who = "My opponent" if self.game.bidders == 2 else "The others"
+        times = ",".join(str(made.count(bid)) for bid in self.game.bids)
+        return f"{who} bid {','.join(map(str, self.game.bids))}: {times}."
+
     def conversation(self, state: State) -> int:
         return 0
 
