@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sepo_envs.check.law import Law, Place, Subject, Walk
 from sepo_envs.episode import Episode, begin
-from sepo_envs.game import CHANCE, FORFEIT
+from sepo_envs.game import CHANCE, FORFEIT, NotingWords
 
 CHANGES: Final = 12
 """Entries changed in each episode, at most."""
@@ -118,6 +118,8 @@ def _shown(subject: Subject, episode: Episode, seat: int) -> list[tuple[str, Any
             ("conversation", words.conversation(state)),
             ("thoughts", words.thoughts(state, seat)),
         ]
+        if isinstance(words, NotingWords):
+            shown.append(("notes", words.notes(state, seat)))
     return shown
 
 
@@ -163,7 +165,7 @@ WALK_LAWS: Final = (
         _blind,
         "a prompt or an observation that shows a hidden card, a private value or a move that waits "
         "makes every result of the game worthless.",
-        "make observe, features, news, ask and thoughts from what the seat knows; or, if it may "
-        "know that, put it into the infostate.",
+        "make observe, features, news, ask, thoughts and notes from what the seat knows; or, if "
+        "it may know that, put it into the infostate.",
     ),
 )

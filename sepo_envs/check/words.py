@@ -9,7 +9,7 @@ from typing import Final, get_args
 from sepo_envs.canvas import HEIGHT, WIDTH
 from sepo_envs.check.law import Law, Place, raised
 from sepo_envs.episode import begin
-from sepo_envs.game import FORFEIT, Unreadable
+from sepo_envs.game import FORFEIT, NotingWords, Unreadable
 from sepo_envs.protocol import Style, Talk
 from sepo_envs.text import LONGEST_PROMPT, PRINTABLE
 
@@ -112,7 +112,8 @@ def _fits(place: Place) -> Iterator[str]:
 def _steady(place: Place) -> Iterator[str]:
     words, state = place.words, place.state
     for seat in place.seats:
-        for read in (words.news, words.ask, words.thoughts):
+        noted = (words.notes,) if isinstance(words, NotingWords) else ()
+        for read in (words.news, words.ask, words.thoughts, *noted):
             if read(state, seat) != read(state, seat):
                 yield f"two calls of {read.__name__} for seat {seat} differ"
 
@@ -137,11 +138,17 @@ def _thought(place: Place) -> Iterator[str]:
         if not isinstance(thoughts, tuple) or not all(isinstance(each, str) for each in thoughts):
             yield f"thoughts for seat {seat} is {thoughts!r}, not a tuple of texts"
             continue
+        if isinstance(words, NotingWords):
+            noted = words.notes(state, seat)
+            if not isinstance(noted, str) or not noted.strip():
+                yield f"notes for seat {seat} is {noted!r}"
+                continue
+            thoughts = (*thoughts, noted)
         for thought in thoughts:
             reply = f"{thought} {words.say(move, state, seat)}"
             read = words.parse(reply, state, seat)
             if read != move:
-                yield f"seat {seat}'s thought makes {move!r} unreadable: {reply!r} is {read!r}"
+                yield f"seat {seat}'s remark makes {move!r} unreadable: {reply!r} is {read!r}"
 
 
 def _unread(place: Place) -> Iterator[str]:
@@ -215,7 +222,8 @@ DECISION_LAWS: Final = (
         "a thought before a move leaves it readable",
         _thought,
         "expert traces are a thought and then a move; a bracket in it would name a second move.",
-        "return a tuple of texts from thoughts, () if there are none, without square brackets.",
+        "return a tuple of texts from thoughts, () if there are none, and one text from notes if "
+        "you define it; without square brackets.",
     ),
     Law(
         "parse refuses whatever is not exactly one move at the end",

@@ -36,6 +36,15 @@ def test_arms_are_compared_in_pairs(fake_trainer):
     assert all(arm in picture for arm in ARMS if arm != "base")
 
 
+def test_a_curriculum_is_for_the_arms_that_charge_penalties(fake_trainer):
+    record(
+        "--seeds", "1", "--objective.curriculum", "2", "--arms", "credited,reward_only,auxiliary"
+    )
+    (home,) = Path("runs/credit_ablation").iterdir()
+    rising = {p.stem: read_toml(p).objective.curriculum for p in home.glob("*-0.toml")}
+    assert rising == {"warm-0": 2, "credited-0": 2, "reward_only-0": 0, "auxiliary-0": 2}
+
+
 def test_every_arm_starts_from_its_seeds_one_warm_start(fake_trainer):
     record("--seeds", "2", "--first-seed", "4", "--shared-in-full")
     (home,) = Path("runs/credit_ablation").iterdir()

@@ -267,6 +267,11 @@ BROKEN = [
         kuhn_words(thoughts=lambda s, t, seat: ("I might [bet] or [check].",)),
         "makes",
     ),
+    (
+        "a thought before a move",
+        kuhn_words(notes=lambda s, t, seat: "So far: [bet]."),
+        "makes",
+    ),
     ("parse refuses", kuhn_words(parse=lambda s, r, t, seat: first_of(r, t)), "is read as <Move"),
     (
         "a refusal has a reason",

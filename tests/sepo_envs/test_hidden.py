@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import Entry, begin
-from sepo_envs.game import CHANCE, FORFEIT
+from sepo_envs.game import CHANCE, FORFEIT, NotingWords
 from sepo_envs.games.item_negotiation.rules import values_for
 from sepo_envs.games.kuhn_poker.rules import Card
 from sepo_envs.games.prisoners_dilemma.rules import Luck
@@ -30,6 +30,7 @@ def read_by(episode, seat, style):
             talk = talk.hear(replay)
             read += [message.content for message in talk.messages if message.role == "user"]
             read += words.thoughts(replay.state, seat)
+            read += [words.notes(replay.state, seat)] if isinstance(words, NotingWords) else []
             replies = ["?", "?"] if move is FORFEIT else [words.say(move, replay.state, seat)]
             for reply in replies:
                 talk, _ = talk.reply(reply, replay)

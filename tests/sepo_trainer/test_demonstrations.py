@@ -1,5 +1,6 @@
 """What the warm start imitates: demonstrators' moves, in the words in which it will be asked."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from opponents.opponent import Opponent
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.episode import Episode
 from sepo_envs.games.kuhn_poker.rules import Move
+from sepo_envs.games.repeated_auction.rules import Round, State
 from sepo_envs.protocol import Message, Talk
 from sepo_trainer.learning.demonstrations import write_traces
 from sepo_trainer.policy.rendering import Renderer
@@ -134,6 +136,45 @@ def test_without_thoughts_a_reply_is_the_bare_move():
     )
     said = {run.renderer.text(reply) for trace in traces for _, reply in replies(trace)}
     assert said == {"[check]", "[bet]", "[fold]", "[call]"}
+
+
+def test_notes_are_what_can_be_counted_in_the_chat():
+    """Counted here from what the expert read, where the words count the rules' own states."""
+    run = run_with(UNTRAINED, style="conversation", game={"name": "repeated_auction"})
+    traces = write_traces(
+        run.course.stage,
+        run.renderer,
+        run_seed=0,
+        episodes=60,
+        style="conversation",
+        thoughts=False,
+        notes=True,
+    )
+    seen = set()
+    for trace in traces:
+        for prompt, reply in replies(trace):
+            told = run.language.tokenizer.decode(list(prompt))
+            bids = re.findall(r"and your opponent bid (\d)", told)
+            times = ",".join(str(bids.count(bid)) for bid in "123")
+            said = run.renderer.text(reply)
+            assert said[:-3] == f"My opponent bid 1,2,3: {times}. "
+            assert run.course.stage.words.parse(said, State(round=Round((2, 2))), 0) in (1, 2, 3)
+            seen.add(times)
+    assert len(seen) > 20
+
+
+def test_a_reason_follows_the_notes():
+    run = run_with(UNTRAINED, style="conversation", game={"name": "repeated_auction"})
+    traces = write_traces(
+        run.course.stage, run.renderer, run_seed=0, episodes=20, style="conversation", notes=True
+    )
+    said = [run.renderer.text(reply) for trace in traces for _, reply in replies(trace)]
+    assert any("0,0,0. The item is worth 4 to me. [" in text for text in said)
+
+
+def test_a_game_with_nothing_to_note_refuses_to_take_notes():
+    with pytest.raises(ValueError, match="words of KuhnPoker have no notes to write down"):
+        run_with(UNTRAINED, warm_start={"steps": 0, "notes": True})
 
 
 # Every domain, in both styles, against the experts' own account.
