@@ -59,6 +59,7 @@ def test_it_has_the_published_numbers(name):
     rollout, learning = config.rollout, config.learning
     assert (rollout.group_size, rollout.deals, rollout.style) == (4, 1, "fresh")
     assert (rollout.temperature, rollout.max_new_tokens) == (0.8, 512)
+    assert (config.warm_start.thoughts, config.warm_start.notes) == (True, False)
     assert config.objective.penalty_credit == "shared"
     assert config.objective.exploiter == "none"
     assert (learning.iterations, learning.epochs, learning.clip) == (100, 1, 0.2)
