@@ -285,7 +285,7 @@ def set_out(
     stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
     if config.warm_start.notes:
-        _ = stage.noting
+        _ = stage.noting  # refuses now, and not after the warm start has begun
     rollout = config.rollout
     weights = chosen_weights(config, stage)
     return Course(
