@@ -124,3 +124,8 @@ class Row:
     """Its share of J."""
     turns: int
     """How many replies it holds."""
+    replicate: int = 0
+    """Which of its group's episodes it is from."""
+    gains: tuple[tuple[float, ...], ...] = ()
+    """Where a move is decided: what each of the ``choices`` would have earned in its round, scaled
+    points; ``()`` elsewhere, and altogether where only the moves that were made are credited."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from sepo_trainer.learning.advantage import (
     standardized,
     whole_episode,
 )
-from sepo_trainer.learning.credit import Credited, credit
+from sepo_trainer.learning.counterfactual import choices
+from sepo_trainer.learning.credit import Credited, Floats, credit
 from sepo_trainer.learning.demonstrations import write_traces
 from sepo_trainer.learning.learner import Batch
-from sepo_trainer.learning.rows import rows_of
+from sepo_trainer.learning.rows import Gains, minibatches, rows_of
 from sepo_trainer.learning.warm_start import mixture, warm_start
-from sepo_trainer.records import Group, Row
+from sepo_trainer.records import Group, Rollout, Row
 from sepo_trainer.run import Run
 
 
@@ -68,8 +69,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
             for course, (rows, _) in zip(run.courses, agreed, strict=True)
         ]
         rate = run.learning_rate(run.iteration)
-        for _ in range(config.learning.epochs):
-            stats = run.learner.update(batches, learning_rate=rate)
+        stats = _learn(run, batches, rate)
         for course, each in zip(run.courses, met, strict=True):
             course.settle(each.scores, run.iteration)
         run.iteration += 1
@@ -95,6 +95,24 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
                 )
             ]
         )
+
+
+def _learn(run: Run, batches: Sequence[Batch], rate: float) -> list[dict[str, float]]:
+    """The updates on what was played; of each batch, the mean over them of what is worth a line."""
+    settings = run.config.learning
+    parts = [minibatches(batch.rows, settings.minibatches) for batch in batches]
+    updates = [
+        run.learner.update(
+            [batch._replace(rows=rows) for batch, rows in zip(batches, part, strict=True)],
+            learning_rate=rate,
+        )
+        for _ in range(settings.epochs)
+        for part in zip(*parts, strict=True)
+    ]
+    return [
+        {name: float(np.mean([found[name] for found in of_batch])) for name in of_batch[0]}
+        for of_batch in zip(*updates, strict=True)
+    ]
 
 
 class _Met(NamedTuple):
@@ -161,19 +179,55 @@ def learnable(
         emphasis=emphasis,
         foul_penalty=course.config.objective.foul_penalty,
     )
-    advantages = [_advantage(course, one) for one in credited]
-    rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens)
-    silent = sum(not table.any() for table in advantages)
+    made = gains = None
+    if course.config.learning.credit == "counterfactual":
+        found = [[_could_earn(course, one, r) for r in one.group.rollouts] for one in credited]
+        gains = [[could for could, _ in of_group] for of_group in found]
+        made = [np.stack([own for _, own in of_group]) for of_group in found]
+    advantages = [
+        _advantage(course, one, 0.0 if made is None else made[number])
+        for number, one in enumerate(credited)
+    ]
+    rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens, gains=gains)
+    silent = sum(
+        not table.any() and not (gains and any(map(_tells_apart, gains[number])))
+        for number, table in enumerate(advantages)
+    )
     return rows, {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
 
 
-def _advantage(course: Course, one: Credited) -> Any:
-    returns = (
-        rewards_to_go(one.rewards, course.config.learning.discount)
-        if course.config.learning.credit == "turn"
-        else whole_episode(one.rewards)
-    )
-    match course.config.learning.advantage:
+def _could_earn(course: Course, one: Credited, rollout: Rollout) -> tuple[Gains, Floats]:
+    """What each legal move would have earned in its round; and what those earned that were made,
+    which is then no more to be credited, ``(rounds,)``."""
+    words, renderer, seat = course.stage.words, course.renderer, rollout.key.seat
+    earned = one.worth(rollout.episode.state)
+    gains, made = dict[int, dict[int, float]](), np.zeros_like(earned)
+    for choice in choices(rollout.episode, seat, one.worth):
+        made[choice.round] = earned[choice.round]
+        gains[choice.round] = {
+            token: gain
+            for move, gain in choice.gains.items()
+            for token in renderer.choices((words.say(move, choice.state, seat),))
+        }
+    return gains, made
+
+
+def _tells_apart(gains: Gains) -> bool:
+    """Whether some move would have earned more than another."""
+    return any(len(set(found.values())) > 1 for found in gains.values())
+
+
+def _advantage(course: Course, one: Credited, made: Floats | float) -> Floats:
+    """
+    Args:
+        made: what is credited to moves by itself, and to no reply.
+    """
+    learning = course.config.learning
+    if learning.credit == "episode":
+        returns = whole_episode(one.rewards)
+    else:
+        returns = rewards_to_go(one.rewards, learning.discount) - made
+    match learning.advantage:
         case "centered":
             return centered(returns)
         case "std":

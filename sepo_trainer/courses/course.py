@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel
 
 from opponents.adaptive import every_seat, fictitious_play, quantal_response
 from opponents.opponent import Adaptive, Opponent, from_table
+from sepo_envs.episode import begin
 from sepo_envs.exact.action_table import ActionTable
 from sepo_envs.game import Weights
 from sepo_trainer.courses.action_table import ActionTableReader
@@ -24,6 +26,7 @@ from sepo_trainer.courses.prices import charged_share, chosen_weights, first_mul
 from sepo_trainer.courses.risk import emphasis, value
 from sepo_trainer.courses.scores import Against, Scores, meet, score
 from sepo_trainer.courses.snapshots import Snapshots, SnapshotWriter
+from sepo_trainer.learning.counterfactual import plays_in_rounds
 from sepo_trainer.learning.learner import Pull
 from sepo_trainer.policy.model import LanguageModel
 from sepo_trainer.policy.rendering import Renderer
@@ -284,6 +287,8 @@ def set_out(
     """
     stage = set_stage(config.game.name, dict(config.game.options), preset=config.game.preset)
     _check_risk(config)
+    if config.learning.credit == "counterfactual":
+        _check_every_move_is_known(stage, renderer)
     if config.warm_start.notes:
         _ = stage.noting  # refuses now, and not after the warm start has begun
     rollout = config.rollout
@@ -318,6 +323,31 @@ def set_out(
         standing=Standing(multipliers=first_multipliers(config, stage, weights)),
         snapshots=snapshots,
     )
+
+
+def _check_every_move_is_known(stage: Stage, renderer: Renderer) -> None:
+    """Refuse to credit moves that were not made where nobody can tell what they would have earned,
+    or which token would have made them.
+
+    Raises:
+        ValueError: it is so.
+    """
+    instead = "Set learning.credit to 'turn', which credits the moves that were made."
+    if not plays_in_rounds(stage.game):
+        raise ValueError(
+            f"learning.credit is 'counterfactual', but {stage.domain.title} is not played in "
+            "rounds in which all move at once, so what another move would have earned hangs on "
+            f"replies that were never given. {instead}"
+        )
+    state = begin(stage.game).deal(Random(0)).state
+    for move in stage.game.legal_moves(state, 0):
+        said = stage.words.say(move, state, 0)
+        tokens = renderer.choices((said,))
+        if len(tokens) != 1:
+            raise ValueError(
+                f"learning.credit is 'counterfactual', but in {said!r} the move is {len(tokens)} "
+                f"tokens of this model, so it is not decided in one place. {instead}"
+            )
 
 
 def _check_risk(config: RunConfig) -> None:

@@ -13,24 +13,29 @@ Knows groups and numbers: no token, no tensor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sepo_envs.game import FORFEIT, Harms, Penalty, Weights
-from sepo_trainer.records import Group, Rollout
+from sepo_envs.game import FORFEIT, Game, Harms, Penalty, State, Weights
+from sepo_trainer.records import Group, GroupKey, Rollout
 
 PenaltyCredit = Literal["credited", "shared", "auxiliary", "reward_only"]
 Floats = NDArray[np.float64]
 
 
 class Credited(NamedTuple):
-    """A group to learn from, and what each replicate earned in each round, in scaled points."""
+    """A group to learn from, and what its replicates earned, in scaled points."""
 
     group: Group
     rewards: Floats
+    """``(replicates, rounds)``."""
+    worth: Callable[[State], Floats]
+    """What its seat earns in each round of a finished match that ends so: all of a reward but what
+    fouls cost and what other episodes are charged for."""
 
 
 def credit(
@@ -65,66 +70,68 @@ def credit(
         for pool in ("train", "exploit")
     }
 
-    def payoff(rollout: Rollout) -> Floats:
-        return weights.scale * _own_payoffs(rollout)
-
-    def harm(rollout: Rollout) -> Floats:
-        """What the rollout takes from J by its pool's penalties, each round."""
-        game, seat = rollout.episode.game, rollout.key.seat
-        found = harms.penalties(game, rollout.episode.state, seat, profile="paper")
+    def harm(key: GroupKey, game: Game, state: State) -> Floats:
+        """What a match takes from J by its pool's penalties, each round."""
+        found = harms.penalties(game, state, key.seat, profile="paper")
         rounds = game.rounds
         cost = np.zeros(rounds)
-        if rollout.key.pool == "exploit":
-            gate = gates[rollout.key.opponent]
-            price = gate * weights.exploitability * weights.scale
+        if key.pool == "exploit":
+            price = gates[key.opponent] * weights.exploitability * weights.scale
             cost += price * _values(found.exploitation, rounds)
-        if rollout.key.pool == "collusive":
+        if key.pool == "collusive":
             cost += weights.collusion * _values(found.collusion, rounds)
-        if rollout.key.pool in x_share:
-            share = x_share[rollout.key.pool]
+        if key.pool in x_share:
+            share = x_share[key.pool]
             cost += share * weights.externality * _values(found.externality, rounds)
         return cost
+
+    def worth(key: GroupKey, game: Game, state: State) -> Floats:
+        earned = np.zeros(game.rounds)
+        if key.pool == "train":
+            counts = emphasis.get(key.opponent, 1.0) * weights.scale
+            earned += counts * _own_payoffs(game, state, key.seat)
+        return earned - harm(key, game, state) if arm == "credited" else earned
 
     def fouls(rollout: Rollout) -> Floats:
         rounds = rollout.episode.game.rounds
         return weights.scale * foul_penalty * _fouls_by_round(rollout) / rounds
 
-    def rewards(group: Group, *, extra: Floats | float = 0.0) -> Floats:
+    def credited(group: Group, *, extra: Floats | float = 0.0) -> Credited:
         """``extra`` is a penalty per replicate, charged to the last round."""
-        rows = []
-        for rollout in group.rollouts:
-            row = -fouls(rollout)
-            if group.key.pool == "train":
-                row += emphasis.get(group.key.opponent, 1.0) * payoff(rollout)
-            if arm == "credited":
-                row -= harm(rollout)
-            rows.append(row)
-        table = np.stack(rows)
+        of_group = partial(worth, group.key, group.rollouts[0].episode.game)
+        table = np.stack(
+            [of_group(rollout.episode.state) - fouls(rollout) for rollout in group.rollouts]
+        )
         table[:, -1] -= extra
-        return table
+        return Credited(group, table, of_group)
 
     if arm == "credited":
-        return [Credited(group, rewards(group)) for group in groups]
+        return [credited(group) for group in groups]
     train = [group for group in groups if group.key.pool == "train"]
     if arm == "reward_only":
-        return [Credited(group, rewards(group)) for group in train]
+        return [credited(group) for group in train]
     # J's penalty as each replicate met it: weighted over the groups of the other pools (and, for x,
     # over its own).
     penalty = sum(
         (
-            group.weight * np.array([harm(rollout).sum() for rollout in group.rollouts])
+            group.weight
+            * np.array(
+                [
+                    harm(group.key, rollout.episode.game, rollout.episode.state).sum()
+                    for rollout in group.rollouts
+                ]
+            )
             for group in groups
         ),
         start=np.zeros(len(train[0].rollouts)),
     )
     extra = penalty if arm == "auxiliary" else np.full_like(penalty, penalty.mean())
-    return [Credited(group, rewards(group, extra=extra)) for group in train]
+    return [credited(group, extra=extra) for group in train]
 
 
-def _own_payoffs(rollout: Rollout) -> Floats:
-    """Points of the policy's seat in each round, over the number of rounds: they sum to u."""
-    game = rollout.episode.game
-    paid = [pay[rollout.key.seat] for pay in game.payoffs(rollout.episode.state)]
+def _own_payoffs(game: Game, state: State, seat: int) -> Floats:
+    """Points of a seat in each round, over the number of rounds: they sum to u."""
+    paid = [pay[seat] for pay in game.payoffs(state)]
     return _in_all_rounds(paid, game.rounds) / game.rounds
 
 

@@ -17,9 +17,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from sepo_trainer.learning.columns import choices_of, column, gains_of, known
 from sepo_trainer.learning.loss import (
     LossKind,
     clipped_tokens,
+    expected_gain,
     kl_to_reference,
     mean_length,
     policy_loss,
@@ -238,11 +240,11 @@ class Learner:
         first = {int(index): row for index, row in reversed(list(zip(which, rows, strict=True)))}
         played = [first[n] for n in range(len(sequences))]
         ids = pad_right([rest for _, rest in sequences], 0).to(device)
-        choices = _choices([row.choices for row in played], ids.shape[1]).to(device)
+        choices = choices_of([row.choices for row in played], ids.shape[1]).to(device)
         found = self._measured(sequences, played, ids, choices, pull)
 
         which = which.to(device)
-        now, told = found.logprobs[which, :, 0], _told(rows, like=ids)
+        now, told = found.logprobs[which, :, 0], known(rows, like=ids)
         clip_high = pull.clip if pull.clip_high is None else pull.clip_high
         loss = policy_loss(
             pull.loss,
@@ -252,6 +254,9 @@ class Learner:
             longest=pull.longest,
             mean_length=of.mean_length,
         )
+        if any(row.gains for row in rows):
+            offered = torch.where(choices >= 0, found.logprobs[..., 1:], -torch.inf)
+            loss = loss - expected_gain(offered, gains_of(rows, which.tolist(), like=offered))
         times = torch.bincount(which, minlength=len(sequences)) / of.turns
         loss, stats = _held(loss, found, played, choices, times, pull, of)
         (counts * loss).backward()
@@ -304,36 +309,6 @@ class _Totals(NamedTuple):
     """Of a row, as `sepo_trainer.learning.loss.mean_length` has it."""
 
 
-class _Told(NamedTuple):
-    """What is known of rows, ``(rows, length)``, 0 behind the end of each; ``weights`` of a whole
-    row, ``(rows,)``."""
-
-    old_logprobs: Tensor
-    advantages: Tensor
-    written: Tensor
-    weights: Tensor
-
-
-def _told(rows: Sequence[Row], *, like: Tensor) -> _Told:
-    """
-    Args:
-        like: of the device and the length that are wanted.
-    """
-    return _Told(
-        _column([row.old_logprobs for row in rows], torch.float32, like),
-        _column([row.advantages for row in rows], torch.float32, like),
-        _column([row.written for row in rows], torch.bool, like),
-        torch.tensor([row.weight for row in rows], device=like.device),
-    )
-
-
-def _column(values: Sequence[Sequence[float]], kind: torch.dtype, like: Tensor) -> Tensor:
-    """One list for each row, to the length of ``like``."""
-    length = like.shape[1]
-    padded = [(*row, *(0,) * (length - len(row))) for row in values]
-    return torch.tensor(padded, dtype=kind, device=like.device)
-
-
 def _held(
     loss: Tensor,
     found: Measured,
@@ -349,8 +324,8 @@ def _held(
     Args:
         times: ``(sequences,)``, each as often as it was played: an average over the replies.
     """
-    spoken = _column([row.written for row in played], torch.bool, choices)
-    moves = _column([row.is_move for row in played], torch.bool, choices) & spoken
+    spoken = column([row.written for row in played], torch.bool, choices)
+    moves = column([row.is_move for row in played], torch.bool, choices) & spoken
     assert found.entropy is not None
     spread = weighted_sum(found.entropy, moves, times)
     stats = {"move_entropy": float(spread.detach())}
@@ -374,13 +349,3 @@ def _costs(sequences: Sequence[tuple[Ids, Ids]]) -> Iterator[int]:
     for prompt, rest in sequences:
         yield len(rest) + (len(prompt) if prompt != before else 0)
         before = prompt
-
-
-def _choices(rows: Sequence[Sequence[Ids]], length: int) -> Tensor:
-    """``(rows, length, most choices)``: each token's choices, -1 where it has fewer or none."""
-    most = max((len(ids) for row in rows for ids in row), default=0)
-    blank = (-1,) * most
-    padded = [
-        [(*ids, *blank[len(ids) :]) for ids in row] + [blank] * (length - len(row)) for row in rows
-    ]
-    return torch.tensor(padded, dtype=torch.long).reshape(len(rows), length, most)

@@ -204,6 +204,28 @@ def cispo_loss(
     return -weighted_sum(gain, mask, weights) / mean_length
 
 
+def expected_gain(logprobs: Tensor, gains: Tensor) -> Tensor:
+    """What choices would have earned on average, ``sum_a p_a r_a``, over what the same
+    probabilities bring now: its value is 0, and its gradient that of the mean.
+
+    So nothing is learned from gains that are alike, whatever else might have been said there.
+
+    Args:
+        logprobs: ``(..., choices)``, nats, minus infinity where there are fewer choices.
+        gains: same shape, weighed already; what some sequence's rows have in common is added up.
+
+    >>> logprobs = torch.tensor([0.5, 0.25, 0.25]).log().requires_grad_()
+    >>> expected_gain(logprobs, torch.tensor([1.0, 0.0, 2.0])).backward()
+    >>> logprobs.grad.tolist()  # p (r - mean): the mean is 1
+    [0.0, -0.25, 0.25]
+    """
+    chances = logprobs.exp()
+    now = chances.detach()
+    whole = now.sum(-1, keepdim=True).clamp(min=torch.finfo(now.dtype).tiny)
+    mean = (now * gains).sum(-1, keepdim=True) / whole
+    return (chances * (gains - mean)).sum()
+
+
 def token_ratios(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor) -> Tensor:
     """Each token's probability now over that when it was written; 1 where ``mask`` is False."""
     # Where nothing was written the difference may be anything, and exp of it inf: zero it first.

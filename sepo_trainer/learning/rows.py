@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -26,6 +27,8 @@ Anything = TypeVar("Anything", bound=Said)
 
 Advantages = NDArray[np.float64]
 """``(replicates, rounds)``, scaled points."""
+Gains = Mapping[int, Mapping[int, float]]
+"""By round, and by the token that says a legal move there: what that would have earned in it."""
 
 
 def rows_of(
@@ -33,24 +36,52 @@ def rows_of(
     advantages: Sequence[Advantages],
     *,
     move_tokens: Callable[[Ids], Sequence[bool]],
+    gains: Sequence[Sequence[Gains]] | None = None,
 ) -> list[Row]:
     """One row per stretch of conversation, in order of groups and replicates.
 
     Args:
         advantages: one array per credited group; a turn takes the column of its round.
         move_tokens: which of a reply's tokens belong to its bracketed move.
+        gains: by group and replicate, where moves are credited that were not made.
 
     Returns:
         rows weighted by their group's share of J over its replicates. However many rows an episode
         falls into, its turns together count once.
     """
     rows = []
-    for (group, _), table in zip(credited, advantages, strict=True):
-        for rollout, gains in zip(group.rollouts, table, strict=True):
-            weight = group.weight / len(group.rollouts)
+    for number, (one, table) in enumerate(zip(credited, advantages, strict=True)):
+        weight = one.group.weight / len(one.group.rollouts)
+        for replicate, (rollout, column) in enumerate(zip(one.group.rollouts, table, strict=True)):
+            could = {} if gains is None else gains[number][replicate]
+            decided = {turn.round: turn for turn in rollout.turns}  # the last try of each round
             for stretch in stretches(rollout.turns):
-                rows.append(_row(stretch, gains, weight, move_tokens))
+                rows.append(
+                    _row(
+                        stretch,
+                        column,
+                        weight,
+                        move_tokens,
+                        rollout.replicate,
+                        [could.get(t.round, {}) if decided[t.round] is t else {} for t in stretch],
+                    )
+                )
     return rows
+
+
+def minibatches(rows: Sequence[Row], count: int) -> list[list[Row]]:
+    """``rows`` in ``count`` parts, each with its share of every group's replicates.
+
+    Rows weigh ``count`` times as much in a part: its gradient is an estimate of the whole's, from
+    fewer episodes. Their advantages stay those that the whole group gave them.
+
+    Args:
+        count: a divisor of the number of replicates.
+    """
+    parts: list[list[Row]] = [[] for _ in range(count)]
+    for row in rows:
+        parts[row.replicate % count].append(replace(row, weight=count * row.weight))
+    return parts
 
 
 def stretches(turns: Sequence[Anything]) -> list[list[Anything]]:
@@ -68,9 +99,11 @@ def stretches(turns: Sequence[Anything]) -> list[list[Anything]]:
 
 def _row(
     turns: Sequence[Turn],
-    gains: NDArray[np.float64],
+    column: NDArray[np.float64],
     weight: float,
     move_tokens: Callable[[Ids], Sequence[bool]],
+    replicate: int,
+    could: Sequence[Mapping[int, float]],
 ) -> Row:
     rest: list[int] = []
     written: list[bool] = []
@@ -78,8 +111,9 @@ def _row(
     choices: list[Ids] = []
     logprobs: list[float] = []
     advantages: list[float] = []
+    gains: list[tuple[float, ...]] = []
     prompt = turns[0].prompt_ids
-    for turn in turns:
+    for turn, earned in zip(turns, could, strict=True):
         told = turn.prompt_ids[len(prompt) + len(rest) :]
         rest += (*told, *turn.output_ids)
         written += [False] * len(told) + [True] * len(turn.output_ids)
@@ -87,7 +121,12 @@ def _row(
         is_move += [False] * len(told) + list(inside)
         choices += [()] * len(told) + [turn.choices if chosen else () for chosen in inside]
         logprobs += [0.0] * len(told) + list(turn.logprobs)
-        advantages += [0.0] * len(told) + [float(gains[turn.round])] * len(turn.output_ids)
+        advantages += [0.0] * len(told) + [float(column[turn.round])] * len(turn.output_ids)
+        gains += [()] * len(told)
+        gains += [
+            tuple(earned[choice] for choice in turn.choices) if chosen and token in earned else ()
+            for token, chosen in zip(turn.output_ids, inside, strict=True)
+        ]
     return Row(
         prompt,
         tuple(rest),
@@ -98,4 +137,6 @@ def _row(
         tuple(advantages),
         weight,
         len(turns),
+        replicate,
+        tuple(gains) if any(gains) else (),
     )

@@ -334,6 +334,19 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _every_part_of_a_batch_is_alike(self) -> RunConfig:
+        count = self.learning.minibatches
+        for game in self.games:
+            size = self.alone(game).rollout.group_size
+            if size % count:
+                raise ValueError(
+                    f"learning.minibatches is {count}, but rollout.group_size of {game} is {size}, "
+                    "and every part of a batch takes as many episodes of each group. Set "
+                    f"minibatches to a divisor of {size}."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_split_stays_split(self) -> RunConfig:
         whole: dict[str, tuple[str, str, str, str]] = {
             "adapter.warm": (self.adapter.warm, "merged", "stacked", "merging takes whole weights"),

@@ -33,9 +33,13 @@ class LearningConfig(Section):
     """How far it may move up; as far as down, unless set. Published: `dapo` 0.28, `gspo` 4e-4,
     `cispo` 4, which needs one."""
     epochs: Positive = 1
-    """Updates per batch of episodes."""
-    credit: Literal["turn", "episode"] = "turn"
-    """A reply is credited with the rounds from its own onwards, or with the whole episode."""
+    """Passes over a batch of episodes, each of `minibatches` updates."""
+    minibatches: Positive = 1
+    """Parts of a batch, each learned from in an update of its own: more steps for the same play.
+    Every group has as many of its episodes in each, so it divides `group_size`."""
+    credit: Literal["turn", "episode", "counterfactual"] = "turn"
+    """A reply is credited with the rounds from its own onwards, or with the whole episode; or every
+    legal move with what it would have earned in its round, and the one made with those after."""
     discount: Share = 1.0
     """Of each later round in the credit by turns; below 1 there is less noise, and some bias."""
     entropy: NotNegative = 0.0
@@ -44,6 +48,21 @@ class LearningConfig(Section):
     """Largest norm of the gradient."""
     microbatch: Positive = 256
     """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
+
+    @model_validator(mode="after")
+    def _what_was_not_played_has_no_group(self) -> LearningConfig:
+        if self.credit == "counterfactual":
+            for name, found, needed in (
+                ("advantage", self.advantage, "centered"),
+                ("loss", self.loss, "clipped"),
+            ):
+                if found != needed:
+                    raise ValueError(
+                        f"{name} is {found!r}, but credit is 'counterfactual', which weighs the "
+                        f"gains of moves that were not made as {needed!r} weighs the others. Set "
+                        f"learning.{name} to {needed!r}, or learning.credit to 'turn'."
+                    )
+        return self
 
     @model_validator(mode="after")
     def _clips_are_of_the_loss(self) -> LearningConfig:

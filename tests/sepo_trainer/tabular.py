@@ -138,8 +138,9 @@ class Renderer:
         return (True,) * len(output_ids)
 
     def choices(self, bare_replies):
-        situations = len(self.tree.situations)
-        return tuple(range(situations, situations + len(self.tree.game.moves)))
+        said = {reply[1:-1] for reply in bare_replies}
+        first = len(self.tree.situations)
+        return tuple(n for n, move in enumerate(self.tree.game.moves, first) if str(move) in said)
 
 
 @dataclass(frozen=True)
@@ -344,6 +345,15 @@ class Dilemma:
     def payoffs(self, state):
         points = {"cc": (3, 3), "cd": (0, 5), "dc": (5, 0), "dd": (1, 1)}
         return tuple((points[cell][0] + self.bonus, points[cell][1]) for cell in state)
+
+    def past(self, state):
+        return state
+
+    def present(self, state):
+        return len(state)
+
+    def rejoin(self, past, present):
+        return past
 
     def observe(self, state, seat):
         return Seen(f"{seat}:{','.join(state)}")

@@ -1,0 +1,214 @@
+"""Credit for moves that were not made: what they would have earned, and the gradient that follows.
+
+By hand in the auction (weights 1, 1.2, 1 and 1.8, published), and by enumeration in a tabular game.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+
+from sepo_envs.catalogue import CATALOGUE, domain
+from sepo_envs.episode import begin
+from sepo_envs.game import CHANCE, FORFEIT
+from sepo_envs.games.repeated_auction.rules import RepeatedAuction
+from sepo_trainer.__main__ import main
+from sepo_trainer.learning.counterfactual import choices, plays_in_rounds
+from sepo_trainer.learning.credit import credit
+from sepo_trainer.learning.loss import expected_gain
+from sepo_trainer.learning.rows import minibatches
+from sepo_trainer.records import Group, GroupKey, Rollout
+from sepo_trainer.train import learnable
+from tests.sepo_trainer import tabular
+from tests.sepo_trainer.runs import gates
+from tests.sepo_trainer.tabular import Dilemma
+from tests.sepo_trainer.test_gradient import FAR, THREE_SIGMA, Played, chance_of
+
+ROUNDS_AT_ONCE = ["prisoners_dilemma", "repeated_auction", "split_negotiation"]
+THETA = [0.3, 0.1, -0.5, 0.2, 0.7, 0.4, -0.2, -0.6, 0.1, 0.5]
+
+
+def credited(name, pool, *episodes, seat=0, gate=1.0):
+    """A group of these episodes; a second opponent stands in the train pool."""
+    harms = domain(name).harms
+    key = GroupKey(name, pool, "o", 0, seat)
+    group = Group(key, tuple(Rollout(key, r, e, ()) for r, e in enumerate(episodes)), 1.0)
+    beside = replace(group, key=key._replace(pool="train", opponent="p"))
+    [first, *_] = credit(
+        [group] if pool == "train" else [group, beside],
+        arm="credited",
+        weights=harms.published,
+        harms=harms,
+        gates={"o": gate},
+        emphasis={},
+        foul_penalty=0.5,
+    )
+    return first
+
+
+def auction(*rounds):
+    """Values, bids and, where they are tied, the winner of each round."""
+    episode = begin(RepeatedAuction(rounds=len(rounds)))
+    for values, bids, *lot in rounds:
+        for move in (*values, *bids, *lot):
+            episode = episode.play(move)
+    assert episode.actor is None
+    return episode
+
+
+def gains(name, pool, episode, **how):
+    one = credited(name, pool, episode, **how)
+    return [choice.gains for choice in choices(episode, how.get("seat", 0), one.worth)]
+
+
+def test_bids_in_the_auction_by_hand():
+    """Worth 4 and 2, against a bid of 2, in two rounds, so half of each counts. A bid of 1 loses, 2
+    draws lots, 3 wins; with a value of 2 that is won at no gain (1.8 each) and then at a loss."""
+    episode = auction(((4, 2), (2, 2), 1), ((2, 4), (1, 2)))
+    first, second = gains("repeated_auction", "train", episode)
+    assert first == pytest.approx({1: 0.0, 2: 0.5 * 2 / 2, 3: 1 / 2})
+    assert second == pytest.approx({1: 0.0, 2: -0.5 * 1.8 / 2, 3: (-1 - 1.8) / 2})
+
+
+def test_against_an_exploiter_its_margin_counts_and_against_a_partner_the_lowest_bid():
+    """The other, worth 2 and 4, earns 0 and 2 with its bid of 2 where it wins; x counts by half, as
+    two opponents share it."""
+    episode = auction(((4, 2), (2, 2), 1), ((2, 4), (1, 2)))
+    first, second = gains("repeated_auction", "exploit", episode)
+    assert first == pytest.approx({1: 0.0, 2: 1.2 * 0.5 * 2 / 2, 3: 1.2 * 1 / 2})
+    assert second == pytest.approx(
+        {
+            1: -1.2 * 2 / 2,
+            2: -(1.2 * 0.5 * 2 + 0.5 * 0.5 * 1.8) / 2,
+            3: -(1.2 * 1 + 0.5 * 1.8) / 2,
+        }
+    )
+    for found in gains("repeated_auction", "collusive", episode):
+        assert found == pytest.approx({1: -0.5, 2: 0.0, 3: 0.0})
+
+
+@pytest.mark.parametrize("name", ROUNDS_AT_ONCE)
+@pytest.mark.parametrize("pool", ["train", "exploit", "collusive"])
+def test_the_move_that_was_made_would_have_earned_what_it_did(name, pool):
+    """In every game of rounds, for random play in either seat; over the lots of a tie on average,
+    so here against the mean of both ends."""
+    game = domain(name).make()
+    for number in range(20):
+        rng, seat = Random(number), number % 2
+        episode = begin(game).deal(rng)
+        while episode.actor is not None:
+            moves = game.legal_moves(episode.state, episode.actor)
+            episode = episode.play(rng.choice(moves)).deal(rng)
+        one = credited(name, pool, episode, seat=seat)
+        made = [move for _, move in episode.decisions(seat)]
+        tied = [getattr(past, "bids", (0, 1)) for past in game.past(episode.state)]
+        for choice, move in zip(choices(episode, seat, one.worth), made, strict=True):
+            if len(set(tied[choice.round])) > 1:
+                assert choice.gains[move] == pytest.approx(one.rewards[0, choice.round])
+
+
+def test_a_forfeit_is_no_move_to_credit():
+    episode = begin(RepeatedAuction(rounds=2))
+    for move in (4, 2, FORFEIT, 2, 2, 4, 1, 2):
+        episode = episode.play(move)
+    one = credited("repeated_auction", "train", episode)
+    assert [choice.round for choice in choices(episode, 0, one.worth)] == [1]
+    assert [choice.round for choice in choices(episode, 1, one.worth)] == [0, 1]
+
+
+def test_chance_that_acts_within_a_round_is_averaged_and_the_next_deal_is_not():
+    """Only the lot of a tie stands between a bid and the end of its round."""
+    episode = auction(((4, 4), (3, 3), 0), ((4, 4), (1, 1), 1))
+    for found in choices(episode, 0, credited("repeated_auction", "train", episode).worth):
+        assert CHANCE not in found.gains
+    first, second = gains("repeated_auction", "train", episode)
+    assert (first[3], second[1]) == pytest.approx((0.5 * 1 / 2, 0.5 * 3 / 2))
+
+
+def test_games_in_which_all_move_at_once_are_told_from_the_others():
+    found = [name for name in CATALOGUE if plays_in_rounds(domain(name).make())]
+    assert sorted(found) == ROUNDS_AT_ONCE
+
+
+@pytest.fixture(scope="module")
+def twice() -> Played:
+    return Played(tabular.dilemma(Dilemma(2)), THETA, batches=60, deals=16, style="conversation")
+
+
+def by_all_moves(run, **learning):
+    changed = {"credit": "counterfactual"} | learning
+    config = run.config.model_copy(
+        update={"learning": run.config.learning.model_copy(update=changed)}
+    )
+    return tabular.changing(run, config=config)
+
+
+def test_it_estimates_the_gradient_of_the_objective_with_less_variance(twice):
+    found = twice.gradients(by_all_moves(twice.run))
+    assert chance_of(found, twice.exact()) > THREE_SIGMA
+    assert found.var(0).sum() < 0.5 * twice.credited.var(0).sum()
+
+
+def test_it_is_sharp_enough_to_tell_what_a_lack_of_later_rounds_would_change(twice):
+    found = twice.gradients(by_all_moves(twice.run, discount=0.0))
+    assert chance_of(found, twice.exact()) < FAR
+
+
+def test_in_a_single_round_nothing_is_left_of_what_the_policy_sampled():
+    """The opponents' draws are common to a group: its replicates differ in the policy's moves, and
+    the estimate of any one of them is that of all."""
+    once = Played(tabular.dilemma(Dilemma()), [0.3, 0.1], batches=1, deals=4, group_size=4)
+    run = by_all_moves(once.run)
+    rows, said = learnable(run.course, once.batches[0], gates(once.scores))
+    assert said["groups_without_signal"] == 0
+    assert not any(any(row.advantages) for row in rows)
+    parts = [tabular.ascent(run, part) for part in minibatches(rows, 4)]
+    for part in parts:
+        torch.testing.assert_close(part, parts[0], rtol=1e-5, atol=1e-7)
+
+
+def test_minibatches_add_up_to_the_batch(twice):
+    for run in (twice.run, by_all_moves(twice.run)):
+        rows, _ = learnable(run.course, twice.batches[0], gates(twice.scores))
+        one, other = minibatches(rows, 2)
+        assert len(one) == len(other) == len(rows) / 2
+        halves = (tabular.ascent(run, one) + tabular.ascent(run, other)) / 2
+        torch.testing.assert_close(halves, tabular.ascent(run, rows), rtol=1e-5, atol=1e-7)
+
+
+def test_the_gain_of_a_distribution_is_the_slope_of_its_mean():
+    rng = np.random.default_rng(0)
+    logits = torch.tensor(rng.normal(size=(3, 5)), requires_grad=True)
+    earned = torch.tensor(rng.normal(size=(3, 5)))
+    gain = expected_gain(torch.log_softmax(logits, -1), earned)
+    assert float(gain.detach()) == pytest.approx(0.0, abs=1e-12)
+    [found] = torch.autograd.grad(gain, logits)
+    mean = (torch.softmax(logits, -1) * earned).sum()
+    torch.testing.assert_close(found, torch.autograd.grad(mean, logits)[0])
+
+
+def test_what_is_alike_for_all_choices_teaches_nothing():
+    """Where some of the mass is on tokens that are no choice, it is neither drawn nor pushed."""
+    logits = torch.tensor([[1.0, -0.5, 0.2, 0.7]], requires_grad=True)
+    offered = torch.log_softmax(logits, -1)[:, :3]
+    expected_gain(offered, torch.full((1, 3), 7.0)).backward()
+    assert logits.grad.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("settings", "because"),
+    [
+        (["--game.name", "kuhn_poker"], "not played in rounds"),
+        (["--game.name", "item_negotiation"], "not played in rounds"),
+        (["--game.name", "repeated_auction", "--learning.advantage", "std"], "advantage is 'std'"),
+        (["--game.name", "repeated_auction", "--learning.loss", "dr_grpo"], "loss is 'dr_grpo'"),
+        (["--game.name", "repeated_auction", "--learning.minibatches", "3"], "a divisor of 4"),
+    ],
+)
+def test_what_cannot_be_credited_so_is_refused(settings, because, tmp_path, capsys):
+    asked = ["train", "--runs", str(tmp_path), "--learning.credit", "counterfactual", *settings]
+    assert main(asked) == 2
+    assert because in " ".join(capsys.readouterr().err.split())
+    assert not any(tmp_path.iterdir())
