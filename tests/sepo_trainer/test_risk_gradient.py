@@ -133,7 +133,7 @@ def test_only_payoffs_are_weighed():
         emphasis=nothing,
         foul_penalty=0.5,
     )
-    for group, table in rewards:
+    for group, table, _ in rewards:
         fouls = np.array([rollout.fouls for rollout in group.rollouts])
         assert (fouls > 0).all()  # it babbles
         np.testing.assert_allclose(table[:, 0], -0.5 * course.weights.scale * fouls)
