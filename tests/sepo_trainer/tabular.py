@@ -138,9 +138,8 @@ class Renderer:
         return (True,) * len(output_ids)
 
     def choices(self, bare_replies):
-        said = {reply[1:-1] for reply in bare_replies}
-        first = len(self.tree.situations)
-        return tuple(n for n, move in enumerate(self.tree.game.moves, first) if str(move) in said)
+        names = enumerate(self.tree.game.moves, len(self.tree.situations))
+        return tuple(token for token, move in names if f"[{move}]" in bare_replies)
 
 
 @dataclass(frozen=True)
@@ -366,8 +365,7 @@ class DilemmaHarms:
     published = Weights(scale=1.0, exploitability=2.4, collusion=2.0, externality=9.0)
 
     def penalties(self, game, state, seat, *, profile):
-        rounds = game.rounds
-        payoffs = game.payoffs(state)
+        rounds, payoffs = game.rounds, game.payoffs(state)
         lost = [max(0.0, (3 - sum(pay) / 2) / 3) for pay in payoffs]
         return Penalties(
             exploitation=Penalty(tuple((pay[1 - seat] - pay[seat]) / rounds for pay in payoffs)),

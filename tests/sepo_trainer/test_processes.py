@@ -28,6 +28,7 @@ TRAIN = [
 MEMORY = [*VARIANTS["all that has a memory"], "--learning.iterations", "4"]
 BY_PLAY = [
     *("--game.name", "prisoners_dilemma", "--adapter.kind", "lora", "--rollout.deals", "1"),
+    *("--learning.credit", "counterfactual", "--learning.minibatches", "2"),
     *("--learning.iterations", "2", "--evaluation-episodes", "2"),
 ]
 SPLIT = [

@@ -22,7 +22,8 @@ VARIANTS = {
     "defaults": [],
     "all that has a memory": [
         *("--learning.advantage", "rae", "--objective.exploiter", "average"),
-        *("--reference.kind", "refresh", "--reference.every", "2", "--learning.epochs", "2"),
+        *("--reference.kind", "refresh", "--reference.every", "2"),
+        *("--learning.epochs", "2", "--learning.minibatches", "2"),
         *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
         *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
         *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "2"),
