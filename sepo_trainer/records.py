@@ -128,4 +128,5 @@ class Row:
     """Which of its group's episodes it is from."""
     gains: tuple[tuple[float, ...], ...] = ()
     """Where a move is decided: what each of the ``choices`` would have earned in its round, scaled
-    points; ``()`` elsewhere, and altogether where only the moves that were made are credited."""
+    points, NaN for one that says no legal move there; ``()`` elsewhere, and altogether where only
+    the moves that were made are credited."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sepo_envs.exact.action_table import ActionTable
+from sepo_envs.game import Move
 from sepo_trainer.courses.course import Course, Reading
 from sepo_trainer.courses.scores import Scores, sampled
 from sepo_trainer.learning.advantage import (
@@ -19,7 +20,7 @@ from sepo_trainer.learning.advantage import (
     standardized,
     whole_episode,
 )
-from sepo_trainer.learning.counterfactual import choices
+from sepo_trainer.learning.counterfactual import Decision, decisions, would_earn
 from sepo_trainer.learning.credit import Credited, Floats, credit
 from sepo_trainer.learning.demonstrations import write_traces
 from sepo_trainer.learning.learner import Batch
@@ -199,22 +200,28 @@ def learnable(
 def _could_earn(course: Course, one: Credited, rollout: Rollout) -> tuple[Gains, Floats]:
     """What each legal move would have earned in its round; and what those earned that were made,
     which is then no more to be credited, ``(rounds,)``."""
-    words, renderer, seat = course.stage.words, course.renderer, rollout.key.seat
-    earned = one.worth(rollout.episode.state)
-    gains, made = dict[int, dict[int, float]](), np.zeros_like(earned)
-    for choice in choices(rollout.episode, seat, one.worth):
-        made[choice.round] = earned[choice.round]
-        gains[choice.round] = {
-            token: gain
-            for move, gain in choice.gains.items()
-            for token in renderer.choices((words.say(move, choice.state, seat),))
-        }
+    episode, seat = rollout.episode, rollout.key.seat
+    earned = one.worth(episode.state)
+    gains, made = dict[int, list[dict[int, float]]](), np.zeros_like(earned)
+    for decision in decisions(episode, seat):
+        legal = course.stage.game.legal_moves(decision.state, seat)
+        said = {move: course.stage.words.say(move, decision.state, seat) for move in legal}
+        own = decision.moves[seat]
+
+        def would(move: Move, at: Decision = decision) -> float:
+            return would_earn(move, at, seat, episode, one.worth)
+
+        places = [{token: would(own)} for token in course.renderer.answer(said[own])]
+        for number, place, token in course.renderer.beside(said[own], tuple(said.values())):
+            places[place][token] = would(legal[number])
+        made[decision.round] = earned[decision.round]
+        gains[decision.round] = places
     return gains, made
 
 
 def _tells_apart(gains: Gains) -> bool:
     """Whether some move would have earned more than another."""
-    return any(len(set(found.values())) > 1 for found in gains.values())
+    return any(len(set(found.values())) > 1 for places in gains.values() for found in places)
 
 
 def _advantage(course: Course, one: Credited, made: Floats | float) -> Floats:

@@ -340,13 +340,13 @@ def _check_every_move_is_known(stage: Stage, renderer: Renderer) -> None:
             f"replies that were never given. {instead}"
         )
     state = begin(stage.game).deal(Random(0)).state
-    for move in stage.game.legal_moves(state, 0):
-        said = stage.words.say(move, state, 0)
-        tokens = renderer.choices((said,))
-        if len(tokens) != 1:
+    said = tuple(stage.words.say(m, state, 0) for m in stage.game.legal_moves(state, 0))
+    for reply in said:
+        if not renderer.beside(reply, said):
             raise ValueError(
-                f"learning.credit is 'counterfactual', but in {said!r} the move is {len(tokens)} "
-                f"tokens of this model, so it is not decided in one place. {instead}"
+                f"learning.credit is 'counterfactual', but {reply!r} differs from every other "
+                "legal reply in more than one token of this model, so it is decided nowhere. "
+                f"{instead}"
             )
 
 

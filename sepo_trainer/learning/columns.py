@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import NamedTuple
 
 import torch
@@ -36,17 +37,19 @@ def known(rows: Sequence[Row], *, like: Tensor) -> Known:
 
 
 def gains_of(rows: Sequence[Row], which: Sequence[int], *, like: Tensor) -> Tensor:
-    """What each choice would have earned, added up over the rows of each sequence by weight.
+    """What each choice would have earned, added up over the rows of each sequence by weight; NaN
+    for what is no choice.
 
     Args:
         which: each row's sequence.
         like: ``(sequences, length, most choices)``.
     """
-    total = torch.zeros(like.shape)
+    total = torch.full(like.shape, nan)
     for row, number in zip(rows, which, strict=True):
         for place, found in enumerate(row.gains):
             if found:
-                total[number, place, : len(found)] += row.weight * torch.tensor(found)
+                here = total[number, place, : len(found)]
+                here.copy_(here.nan_to_num(0.0) + row.weight * torch.tensor(found))
     return total.to(like.device)
 
 

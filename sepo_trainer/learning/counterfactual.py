@@ -30,44 +30,50 @@ from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, MarkovGame, Move, Sta
 Floats = NDArray[np.float64]
 
 
-class Choice(NamedTuple):
-    """One move of a seat, and what each that it could have made would have earned."""
+class Decision(NamedTuple):
+    """A move of one seat, beside those of the others."""
 
     state: State
     """In which it was made."""
     round: int
-    gains: dict[Move, float]
-    """By legal move, in that round; scaled points."""
+    moves: dict[int, Move | Forfeit]
+    """By seat; all were made at once."""
 
 
-def choices(episode: Episode, seat: int, worth: Callable[[State], Floats]) -> list[Choice]:
-    """The moves of ``seat`` in a finished ``episode`` of a game that `plays_in_rounds`, oldest
-    first; its forfeits are none.
-
-    Args:
-        worth: what the seat earns in each round of a match that ends so.
-    """
+def decisions(episode: Episode, seat: int) -> list[Decision]:
+    """Those of ``seat`` in an ``episode`` of a game that `plays_in_rounds`, oldest first. Forfeits
+    are none."""
     game = episode.game
     assert plays_in_rounds(game)
-    past, present = game.past(episode.state), game.present(episode.state)
-
-    def earned(number: int, played: Any) -> float:
-        """By the seat in round ``number``, had that gone so and all others as they did."""
-        whole = game.rejoin((*past[:number], played, *past[number + 1 :]), present)
-        return float(worth(whole)[number])
-
     found = []
-    for state, moves in _turns(episode):
-        if moves.get(seat, FORFEIT) is FORFEIT:
-            continue
-        number, gains = len(game.past(state)), {}
-        for move in game.legal_moves(state, seat):
-            after = game.play(state, {**moves, seat: move})
-            gains[move] = sum(
-                chance * earned(number, played) for played, chance in _ends(game, after, number)
-            )
-        found.append(Choice(state, number, gains))
+    state, moves = game.start(), dict[int, Any]()
+    for actor, move in episode.entries:
+        moves[actor] = move
+        if len(moves) == len(game.actors(state)):
+            if moves.get(seat, FORFEIT) is not FORFEIT:
+                found.append(Decision(state, len(game.past(state)), moves))
+            state, moves = game.play(state, moves), {}
     return found
+
+
+def would_earn(
+    move: Move, decision: Decision, seat: int, episode: Episode, worth: Callable[[State], Floats]
+) -> float:
+    """What ``seat`` would have earned in the round of a ``decision`` with this ``move``.
+
+    Args:
+        episode: a finished one, of which the other rounds are left as they were.
+        worth: what the seat earns in each round of a match that ends so.
+    """
+    game, number = episode.game, decision.round
+    assert plays_in_rounds(game)
+    past, present = game.past(episode.state), game.present(episode.state)
+    after = game.play(decision.state, {**decision.moves, seat: move})
+    earned = 0.0
+    for played, chance in _ends(game, after, number):
+        whole = game.rejoin((*past[:number], played, *past[number + 1 :]), present)
+        earned += chance * float(worth(whole)[number])
+    return earned
 
 
 def plays_in_rounds(game: Game) -> TypeGuard[MarkovGame]:
@@ -79,17 +85,6 @@ def plays_in_rounds(game: Game) -> TypeGuard[MarkovGame]:
     """
     says = {"past", "present", "rejoin"} <= vars(type(game)).keys()
     return says and len(game.actors(begin(game).deal(Random(0)).state)) == game.seats
-
-
-def _turns(episode: Episode) -> Iterator[tuple[State, dict[int, Move | Forfeit]]]:
-    """Each state of ``episode`` that was moved in, and who did what there; chance too."""
-    game = episode.game
-    state, moves = game.start(), dict[int, Any]()
-    for actor, move in episode.entries:
-        moves[actor] = move
-        if len(moves) == len(game.actors(state)):
-            yield state, moves
-            state, moves = game.play(state, moves), {}
 
 
 def _ends(game: MarkovGame, state: State, number: int) -> Iterator[tuple[Any, float]]:

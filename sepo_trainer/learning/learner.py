@@ -255,8 +255,8 @@ class Learner:
             mean_length=of.mean_length,
         )
         if any(row.gains for row in rows):
-            offered = torch.where(choices >= 0, found.logprobs[..., 1:], -torch.inf)
-            loss = loss - expected_gain(offered, gains_of(rows, which.tolist(), like=offered))
+            gains = gains_of(rows, which.tolist(), like=found.logprobs[..., 1:])
+            loss = loss - expected_gain(found.logprobs[..., 1:], gains)
         times = torch.bincount(which, minlength=len(sequences)) / of.turns
         loss, stats = _held(loss, found, played, choices, times, pull, of)
         (counts * loss).backward()

@@ -211,16 +211,16 @@ def expected_gain(logprobs: Tensor, gains: Tensor) -> Tensor:
     So nothing is learned from gains that are alike, whatever else might have been said there.
 
     Args:
-        logprobs: ``(..., choices)``, nats, minus infinity where there are fewer choices.
-        gains: same shape, weighed already; what some sequence's rows have in common is added up.
+        logprobs: ``(..., choices)``, nats.
+        gains: same shape, times their weights; NaN for what is no choice.
 
     >>> logprobs = torch.tensor([0.5, 0.25, 0.25]).log().requires_grad_()
     >>> expected_gain(logprobs, torch.tensor([1.0, 0.0, 2.0])).backward()
     >>> logprobs.grad.tolist()  # p (r - mean): the mean is 1
     [0.0, -0.25, 0.25]
     """
-    chances = logprobs.exp()
-    now = chances.detach()
+    chances = torch.where(gains.isnan(), 0.0, logprobs.exp())
+    now, gains = chances.detach(), gains.nan_to_num(0.0)
     whole = now.sum(-1, keepdim=True).clamp(min=torch.finfo(now.dtype).tiny)
     mean = (now * gains).sum(-1, keepdim=True) / whole
     return (chances * (gains - mean)).sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import nan
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -27,8 +28,9 @@ Anything = TypeVar("Anything", bound=Said)
 
 Advantages = NDArray[np.float64]
 """``(replicates, rounds)``, scaled points."""
-Gains = Mapping[int, Mapping[int, float]]
-"""By round, and by the token that says a legal move there: what that would have earned in it."""
+Gains = Mapping[int, Sequence[Mapping[int, float]]]
+"""By round, and for each token of the move made in it: what that and others in its place would have
+earned there, by token; scaled points."""
 
 
 def rows_of(
@@ -63,7 +65,7 @@ def rows_of(
                         weight,
                         move_tokens,
                         rollout.replicate,
-                        [could.get(t.round, {}) if decided[t.round] is t else {} for t in stretch],
+                        [could.get(t.round, ()) if decided[t.round] is t else () for t in stretch],
                     )
                 )
     return rows
@@ -103,7 +105,7 @@ def _row(
     weight: float,
     move_tokens: Callable[[Ids], Sequence[bool]],
     replicate: int,
-    could: Sequence[Mapping[int, float]],
+    could: Sequence[Sequence[Mapping[int, float]]],
 ) -> Row:
     rest: list[int] = []
     written: list[bool] = []
@@ -122,11 +124,7 @@ def _row(
         choices += [()] * len(told) + [turn.choices if chosen else () for chosen in inside]
         logprobs += [0.0] * len(told) + list(turn.logprobs)
         advantages += [0.0] * len(told) + [float(column[turn.round])] * len(turn.output_ids)
-        gains += [()] * len(told)
-        gains += [
-            tuple(earned[choice] for choice in turn.choices) if chosen and token in earned else ()
-            for token, chosen in zip(turn.output_ids, inside, strict=True)
-        ]
+        gains += [()] * len(told) + _gains(turn, inside, earned)
     return Row(
         prompt,
         tuple(rest),
@@ -140,3 +138,21 @@ def _row(
         replicate,
         tuple(gains) if any(gains) else (),
     )
+
+
+def _gains(
+    turn: Turn, inside: Sequence[bool], earned: Sequence[Mapping[int, float]]
+) -> list[tuple[float, ...]]:
+    """For each token of a reply, what its choices would have earned in that place, NaN for those
+    that say no legal move there; ``()`` where nothing is known of any, as where the move stands in
+    other tokens than a bare reply has."""
+    written = [token for token, chosen in zip(turn.output_ids, inside, strict=True) if chosen]
+    known = len(written) == len(earned) and all(
+        token in found for token, found in zip(written, earned, strict=True)
+    )
+    left = iter(earned if known else [{}] * len(written))
+    places = [next(left) if chosen else {} for chosen in inside]
+    return [
+        tuple(found.get(choice, nan) for choice in turn.choices) if len(found) > 1 else ()
+        for found in places
+    ]

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
@@ -33,6 +33,16 @@ REMEMBERED = 2**15
 """Most entries of each memory; beyond it the longest unused one goes."""
 CHATS_REMEMBERED = 2**12
 """The same of whole chats as text. Each is wanted once more, by the chat's next turn."""
+
+
+class Beside(NamedTuple):
+    """An answer that is another one in a single token."""
+
+    number: int
+    """Which of those that were asked for."""
+    place: int
+    """Of the token among those inside the brackets."""
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +119,10 @@ class Renderer:
         self._prompt = remember(self._encode_chat)
         self._between = remember(self._encode_between)
         self._decoded = remember(self._decode)
-        self._inside = remember(self._inside_brackets)
+        self._chosen = remember(self._inside_brackets)
         self._choices = remember(self._inside_any)
+        self._answer = remember(self._inside)
+        self._beside = remember(self._one_token_away)
 
     @property
     def end_id(self) -> int:
@@ -146,21 +158,39 @@ class Renderer:
 
     def move_tokens(self, output_ids: Ids) -> tuple[bool, ...]:
         """Which of the written tokens say the move: those inside the last pair of brackets."""
-        return self._inside(output_ids)
+        return self._chosen(output_ids)
 
     def choices(self, bare_replies: tuple[str, ...]) -> Ids:
         """Every token that stands inside the brackets of one of ``bare_replies``, sorted."""
         return self._choices(bare_replies)
 
+    def answer(self, bare_reply: str) -> Ids:
+        """The tokens that stand inside its brackets, in order."""
+        return self._answer(bare_reply)
+
+    def beside(self, bare_reply: str, others: tuple[str, ...]) -> tuple[Beside, ...]:
+        """Those of ``others`` whose answer is another one in a single token."""
+        return self._beside(bare_reply, others)
+
     def _inside_any(self, bare_replies: tuple[str, ...]) -> Ids:
-        replies = [self.reply(text) for text in bare_replies]
-        inside = {
-            token
-            for ids in replies
-            for token, chosen in zip(ids, self.move_tokens(ids), strict=True)
-            if chosen
-        }
-        return tuple(sorted(inside))
+        return tuple(sorted({token for text in bare_replies for token in self.answer(text)}))
+
+    def _inside(self, bare_reply: str) -> Ids:
+        ids = self.reply(bare_reply)
+        return tuple(
+            token for token, chosen in zip(ids, self.move_tokens(ids), strict=True) if chosen
+        )
+
+    def _one_token_away(self, bare_reply: str, others: tuple[str, ...]) -> tuple[Beside, ...]:
+        found, here = [], self.answer(bare_reply)
+        for number, text in enumerate(others):
+            there = self.answer(text)
+            if len(here) == len(there):
+                pairs = enumerate(zip(here, there, strict=True))
+                apart = [place for place, (mine, other) in pairs if mine != other]
+                if len(apart) == 1:
+                    found.append(Beside(number, apart[0], there[apart[0]]))
+        return tuple(found)
 
     def _inside_brackets(self, output_ids: Ids) -> tuple[bool, ...]:
         span = answer_span(self.text(output_ids))

@@ -1,14 +1,13 @@
 """A tabular softmax policy in the language model's place, under the trainer's own code.
 
 One token names a situation and one a move, so the "language model" is a table of logits and its
-gradient can be had exactly. Everything else is real: stage, arena, sampler, credit, rows, learner,
-and the loop itself. `objective` writes J out by walking every history; it shares no code with
-`sepo_trainer.courses.scores` or `sepo_envs.exact`.
+gradient can be had exactly (`walked`). Everything else is real: stage, arena, sampler, credit,
+rows, learner, and the loop itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -18,9 +17,8 @@ from transformers import Qwen3Config
 
 from opponents.opponent import Opponent, Pool
 from sepo_envs.catalogue import Domain
-from sepo_envs.episode import Episode, begin
 from sepo_envs.exact import ActionTable, GameTree
-from sepo_envs.game import CHANCE, Game, Move, Penalties, Penalty, Unreadable, Weights
+from sepo_envs.game import Game, Move, Penalties, Penalty, Unreadable, Weights
 from sepo_envs.replies import read_answer
 from sepo_trainer.courses.arena import Arena
 from sepo_trainer.courses.course import Course, Standing
@@ -28,6 +26,7 @@ from sepo_trainer.courses.scores import Scores
 from sepo_trainer.courses.snapshots import Snapshots
 from sepo_trainer.learning.learner import Batch, Learner, Pull
 from sepo_trainer.policy.model import LanguageModel
+from sepo_trainer.policy.rendering import Beside
 from sepo_trainer.policy.weights import AllWeights
 from sepo_trainer.records import Group, Row
 from sepo_trainer.run import Run
@@ -141,6 +140,16 @@ class Renderer:
         names = enumerate(self.tree.game.moves, len(self.tree.situations))
         return tuple(token for token, move in names if f"[{move}]" in bare_replies)
 
+    def answer(self, bare_reply):
+        return self.choices((bare_reply,))
+
+    def beside(self, bare_reply, others):
+        return tuple(
+            Beside(number, 0, *self.answer(other))
+            for number, other in enumerate(others)
+            if other != bare_reply
+        )
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -223,79 +232,6 @@ def ascent(run: Run, rows: Sequence[Row]) -> Tensor:
     return -torch.cat(
         [p.grad.double().flatten() for p in run.learner.model.parameters() if p.grad is not None]
     )
-
-
-# The objective, by walking every history.
-
-
-def expectation(
-    model: Table,
-    theta: Tensor,
-    opponent: Opponent,
-    value: Callable[[Episode, int], float],
-) -> Tensor:
-    """E[value(finished episode, the policy's seat)], every seat alike."""
-    game = model.tree.game
-
-    def walk(episode: Episode, seat: int) -> Tensor:
-        if episode.actor is None:
-            return theta.new_tensor(value(episode, seat))
-        if episode.actor == CHANCE:
-            odds = dict(game.chance_outcomes(episode.state))
-        else:
-            seen = game.observe(episode.state, episode.actor)
-            legal = game.legal_moves(episode.state, episode.actor)
-            odds = (
-                {move: model.probability(theta, seen.situation, move) for move in legal}
-                if episode.actor == seat
-                else opponent.probabilities(seen, legal)
-            )
-        parts = [p * walk(episode.play(move), seat) for move, p in odds.items()]
-        return torch.stack(parts).sum()
-
-    return sum(walk(begin(game), seat) for seat in range(game.seats)) / game.seats
-
-
-def objective(
-    run: Run, opponents: Mapping[str, Sequence[Opponent]], theta: Tensor, weights: Weights
-) -> Tensor:
-    """J(theta) as `OBJECTIVE` defines it, the opponents held fixed."""
-    model, harms = run.language.model, run.course.stage.domain.harms
-
-    def harm(name: str) -> Callable[[Episode, int], float]:
-        def value(episode: Episode, seat: int) -> float:
-            found = harms.penalties(episode.game, episode.state, seat, profile="paper")
-            return getattr(found, name).value or 0.0
-
-        return value
-
-    def over(names: Sequence[str], value: Callable[[Episode, int], float]) -> list[Tensor]:
-        return [
-            expectation(model, theta, opponent, value)
-            for name in names
-            for opponent in opponents.get(name, ())
-        ]
-
-    def mean(values: Sequence[Tensor]) -> Tensor:
-        return torch.stack(values).mean() if values else theta.new_zeros(())
-
-    u = mean(over(["train"], lambda e, seat: e.returns[seat] / e.game.rounds))
-    e = mean([margin.clamp(min=0) for margin in over(["exploit"], harm("exploitation"))])
-    c = mean(over(["collusive"], harm("collusion")))
-    x = mean(over(["train", "exploit"], harm("externality")))
-    return (
-        weights.scale * (u - weights.exploitability * e)
-        - weights.collusion * c
-        - weights.externality * x
-    )
-
-
-def exact_gradient(
-    run: Run, opponents: Mapping[str, Sequence[Opponent]], weights: Weights
-) -> Tensor:
-    theta = run.language.model.theta.detach().double().requires_grad_()
-    [found] = torch.autograd.grad(objective(run, opponents, theta, weights), theta)
-    return found.flatten()
 
 
 # Two stages.

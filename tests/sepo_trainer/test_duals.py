@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sepo_envs.game import Weights
 from sepo_trainer.courses.duals import ascend, ascended, check_budgets
 from sepo_trainer.courses.scores import Scores
-from tests.sepo_trainer import tabular
+from tests.sepo_trainer import tabular, walked
 from tests.sepo_trainer.tabular import Dilemma
 
 numbers = st.floats(-100, 100)
@@ -65,7 +65,7 @@ def kept(budget: float, *, cap: float = 10.0, start: float = 0.0) -> tuple[float
         weights = Weights(1.0, 0.0, multipliers["collusion"], 0.0)
         probability = torch.sigmoid(theta)
         spread = torch.special.entr(probability) + torch.special.entr(1 - probability)
-        value = tabular.objective(run, opponents, theta, weights) + 0.5 * spread.mean()
+        value = walked.objective(run, opponents, theta, weights) + 0.5 * spread.mean()
         [slope] = torch.autograd.grad(value, theta)
         with torch.no_grad():
             theta += 4 * slope

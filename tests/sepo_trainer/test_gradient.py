@@ -14,7 +14,7 @@ from scipy.stats import f as f_distribution
 from sepo_trainer.courses.scores import score
 from sepo_trainer.records import Group
 from sepo_trainer.train import learnable
-from tests.sepo_trainer import tabular
+from tests.sepo_trainer import tabular, walked
 from tests.sepo_trainer.runs import gates
 from tests.sepo_trainer.tabular import Dilemma, changing, gradient, under, weighing
 
@@ -62,7 +62,7 @@ class Played:
 
     def exact(self, **weights) -> torch.Tensor:
         changed = replace(self.run.course.weights, **weights)
-        return tabular.exact_gradient(self.run, self.opponents, changed)
+        return walked.exact_gradient(self.run, self.opponents, changed)
 
     def pool(self, name) -> list[list[Group]]:
         return [[group for group in groups if group.key.pool == name] for groups in self.batches]
@@ -98,8 +98,8 @@ def world(request) -> Played:
 def test_two_ways_to_compute_the_objective_agree(kuhn):
     """`scores` passes over arrays, the oracle walks the histories."""
     theta = kuhn.run.language.model.theta.detach().double()
-    walked = tabular.objective(kuhn.run, kuhn.opponents, theta, kuhn.run.course.weights)
-    assert float(walked) == pytest.approx(kuhn.scores.objective, abs=1e-12)
+    by_hand = walked.objective(kuhn.run, kuhn.opponents, theta, kuhn.run.course.weights)
+    assert float(by_hand) == pytest.approx(kuhn.scores.objective, abs=1e-12)
 
 
 def test_credited_estimates_the_gradient_of_the_objective(world):

@@ -11,7 +11,7 @@ from sepo_trainer import train as training
 from sepo_trainer.courses.risk import emphasis
 from sepo_trainer.courses.scores import Against, Scores
 from sepo_trainer.train import learnable, train
-from tests.sepo_trainer import tabular
+from tests.sepo_trainer import tabular, walked
 from tests.sepo_trainer.runs import UNTRAINED, gates, run_with
 from tests.sepo_trainer.tabular import Dilemma, under
 from tests.sepo_trainer.test_gates import scripted
@@ -61,7 +61,7 @@ def payoffs(world, theta) -> np.ndarray:
         return episode.returns[seat] / episode.game.rounds
 
     model, members = world.run.language.model, world.opponents["train"]
-    return np.array([float(tabular.expectation(model, theta, o, earned)) for o in members])
+    return np.array([float(walked.expectation(model, theta, o, earned)) for o in members])
 
 
 def differences(world, functional) -> torch.Tensor:

@@ -13,7 +13,7 @@ from sepo_trainer.records import Reply, Request
 from sepo_trainer.samplers import TextOpponent
 from sepo_trainer.samplers.transformers import TransformersSampler
 from sepo_trainer.train import learnable
-from tests.sepo_trainer import tabular
+from tests.sepo_trainer import tabular, walked
 from tests.sepo_trainer.runs import UNTRAINED, run_with
 
 MINE = torch.linspace(-1.2, 1.2, 12)[:, None]
@@ -82,7 +82,7 @@ def test_the_gradient_against_it_is_the_gradient_against_its_table():
 
     spoken = slopes(TextOpponent("it", sampler))
     opponents = {"train": (from_table("it", table, "by hand"),)}
-    exact = tabular.exact_gradient(run, opponents, run.course.weights)
+    exact = walked.exact_gradient(run, opponents, run.course.weights)
     error = spoken.std(0) / 60**0.5
     assert exact.abs().max() > 0.05
     assert ((spoken.mean(0) - exact).abs() <= 4 * error + 1e-7).all()

@@ -95,6 +95,10 @@ def possible_tables(of: Worth = "table") -> tuple[Vector, ...]:
     return tuple(table for table in product(units, units, units) if values_for(table, of))
 
 
+Values = tuple[Vector | None, Vector | None]
+"""By seat, per unit; None before they are dealt."""
+
+
 class Round(NamedTuple):
     """A settled round: seat 0's and seat 1's demand, and the values they were made with."""
 
@@ -107,7 +111,7 @@ class State:
     """What lies on the table, each seat's values once dealt, and the rounds settled."""
 
     table: Vector | None = None
-    values: tuple[Vector | None, Vector | None] = (None, None)
+    values: Values = (None, None)
     settled: tuple[Round, ...] = ()
 
 
@@ -245,6 +249,17 @@ class ItemNegotiation:
         if state.table is None:
             return ()
         return tuple([_paid(state.table, settled) for settled in state.settled])
+
+    def past(self, state: State) -> tuple[Round, ...]:
+        return state.settled
+
+    def present(self, state: State) -> tuple[Vector | None, Values, int]:
+        """The table, the values on it, and how many rounds are settled."""
+        return state.table, state.values, len(state.settled)
+
+    def rejoin(self, past: tuple[Round, ...], present: tuple[Vector | None, Values, int]) -> State:
+        table, values, _ = present
+        return State(table, values, past)
 
     def payoff_range(self) -> tuple[float, float]:
         return 0.0, float(POINTS * (MOST_UNITS if self.worth == "one of each" else 1))
