@@ -40,6 +40,7 @@ from sepo_envs.game import (
     Move,
     State,
     Words,
+    is_markov,
 )
 from sepo_envs.protocol import Question, Style, asked
 
@@ -353,10 +354,9 @@ def markov(game: Game, words: Words | None) -> Markov | None:
 
     A class must say it itself: one that inherits it may tell, or let matter, more than its parent.
     """
-    says = {"past", "present", "rejoin"} <= vars(type(game)).keys()
-    if not says or not by_value(words) or "memory" not in vars(type(words)):
+    if not is_markov(game) or not by_value(words) or "memory" not in vars(type(words)):
         return None
-    return Markov(cast(MarkovGame, game), cast(MarkovWords, words))
+    return Markov(game, cast(MarkovWords, words))
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 State: TypeAlias = Any
 """A game's own frozen, hashable state."""
@@ -149,6 +149,11 @@ class MarkovGame(Game, Protocol):
 
     def rejoin(self, past: tuple[Any, ...], present: Any) -> State:
         """The state that has these two."""
+
+
+def is_markov(game: Game) -> TypeGuard[MarkovGame]:
+    """Whether the class of ``game`` itself says what of a state still matters."""
+    return {"past", "present", "rejoin"} <= vars(type(game)).keys()
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ from sepo_trainer.processes import parted_like
 
 STATE = "state.json"
 CHECKSUMS = "checksums.txt"
-FORMAT = 2
+FORMAT = 3
 
 
 class CheckpointError(ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from types import MappingProxyType
 from typing import NamedTuple
@@ -10,23 +10,23 @@ from typing import NamedTuple
 import numpy as np
 
 from sepo_envs.exact.action_table import ActionTable
-from sepo_envs.game import Move
 from sepo_trainer.courses.course import Course, Reading
 from sepo_trainer.courses.scores import Scores, sampled
 from sepo_trainer.learning.advantage import (
+    ALIKE,
     centered,
     rewards_to_go,
     role_conditioned,
     standardized,
     whole_episode,
 )
-from sepo_trainer.learning.counterfactual import Decision, decisions, would_earn
+from sepo_trainer.learning.alternatives import Gains, gains
 from sepo_trainer.learning.credit import Credited, Floats, credit
 from sepo_trainer.learning.demonstrations import write_traces
 from sepo_trainer.learning.learner import Batch
-from sepo_trainer.learning.rows import Gains, minibatches, rows_of
+from sepo_trainer.learning.rows import Known, minibatches, rows_of
 from sepo_trainer.learning.warm_start import mixture, warm_start
-from sepo_trainer.records import Group, Rollout, Row
+from sepo_trainer.records import Group, Row
 from sepo_trainer.run import Run
 
 
@@ -180,60 +180,55 @@ def learnable(
         emphasis=emphasis,
         foul_penalty=course.config.objective.foul_penalty,
     )
-    made = gains = None
+    advantages = [_advantage(course, one) for one in credited]
+    known = None
     if course.config.learning.credit == "counterfactual":
-        found = [[_could_earn(course, one, r) for r in one.group.rollouts] for one in credited]
-        gains = [[could for could, _ in of_group] for of_group in found]
-        made = [np.stack([own for _, own in of_group]) for of_group in found]
-    advantages = [
-        _advantage(course, one, 0.0 if made is None else made[number])
-        for number, one in enumerate(credited)
-    ]
-    rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens, gains=gains)
-    silent = sum(
-        not table.any() and not (gains and any(map(_tells_apart, gains[number])))
-        for number, table in enumerate(advantages)
+        known = [_known(course, one) for one in credited]
+    rows = rows_of(credited, advantages, move_tokens=course.renderer.move_tokens, known=known)
+    silent = sum(not table.any() for table in advantages if known is None)
+    silent += sum(not each.rest.any() and not _differ(each.gains) for each in known or ())
+    return rows, {
+        "groups": len(groups),
+        "groups_without_signal": silent,
+        "rows": len(rows),
+        "distinct_rows": len({(row.prompt_ids, row.rest_ids) for row in rows}),
+    }
+
+
+def _known(course: Course, one: Credited) -> Known:
+    """What all moves of a group would have earned in their rounds, and what is left to credit to
+    those that were made: the rounds after them, and fouls."""
+    made = np.stack([one.worth(rollout.episode.state) for rollout in one.group.rollouts])
+    return Known(
+        _advantage(course, one, known=made),
+        [
+            gains(rollout, one.worth, stage=course.stage, renderer=course.renderer)
+            for rollout in one.group.rollouts
+        ],
     )
-    return rows, {"groups": len(groups), "groups_without_signal": silent, "rows": len(rows)}
 
 
-def _could_earn(course: Course, one: Credited, rollout: Rollout) -> tuple[Gains, Floats]:
-    """What each legal move would have earned in its round; and what those earned that were made,
-    which is then no more to be credited, ``(rounds,)``."""
-    episode, seat = rollout.episode, rollout.key.seat
-    earned = one.worth(episode.state)
-    gains, made = dict[int, list[dict[int, float]]](), np.zeros_like(earned)
-    for decision in decisions(episode, seat):
-        legal = course.stage.game.legal_moves(decision.state, seat)
-        said = {move: course.stage.words.say(move, decision.state, seat) for move in legal}
-        own = decision.moves[seat]
-
-        def would(move: Move, at: Decision = decision) -> float:
-            return would_earn(move, at, seat, episode, one.worth)
-
-        places = [{token: would(own)} for token in course.renderer.answer(said[own])]
-        for number, place, token in course.renderer.beside(said[own], tuple(said.values())):
-            places[place][token] = would(legal[number])
-        made[decision.round] = earned[decision.round]
-        gains[decision.round] = places
-    return gains, made
-
-
-def _tells_apart(gains: Gains) -> bool:
+def _differ(gains: Iterable[Iterable[Gains]]) -> bool:
     """Whether some move would have earned more than another."""
-    return any(len(set(found.values())) > 1 for places in gains.values() for found in places)
+    return any(
+        np.nanmax(found) - np.nanmin(found) > ALIKE
+        for of_replicate in gains
+        for of_turn in of_replicate
+        for found in of_turn
+        if found
+    )
 
 
-def _advantage(course: Course, one: Credited, made: Floats | float) -> Floats:
+def _advantage(course: Course, one: Credited, *, known: Floats | float = 0.0) -> Floats:
     """
     Args:
-        made: what is credited to moves by itself, and to no reply.
+        known: what each round earned that is credited otherwise, ``(replicates, rounds)``.
     """
     learning = course.config.learning
     if learning.credit == "episode":
         returns = whole_episode(one.rewards)
     else:
-        returns = rewards_to_go(one.rewards, learning.discount) - made
+        returns = rewards_to_go(one.rewards, learning.discount) - known
     match learning.advantage:
         case "centered":
             return centered(returns)

@@ -332,7 +332,10 @@ def _check_every_move_is_known(stage: Stage, renderer: Renderer) -> None:
     Raises:
         ValueError: it is so.
     """
-    instead = "Set learning.credit to 'turn', which credits the moves that were made."
+    instead = (
+        "Set learning.credit to 'turn', which credits the moves that were made, with a "
+        "learning.discount of 1 if later rounds matter."
+    )
     if not plays_in_rounds(stage.game):
         raise ValueError(
             f"learning.credit is 'counterfactual', but {stage.domain.title} is not played in "

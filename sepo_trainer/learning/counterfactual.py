@@ -5,8 +5,8 @@ So once it is over it is known what every legal move would have earned in it: th
 again with that move and the others', and the rest of the match is left as it was. The rules and the
 harms are asked; nothing is estimated, and where chance has to act (a tie) its mean is taken.
 
-With it the policy gradient of a round's own reward needs no sampled move: it is the mean over all
-of them, ``sum_a pi(a) r(a)``. What a move brings about in later rounds is not known so, and stays
+So the policy gradient of a round's own reward needs no sampled move: that reward is, on average,
+``sum_a pi(a) r(a)``. What a move brings about in later rounds is not known so, and stays
 with the one that was made. Together they are still an estimate of dJ/dtheta, with less variance.
 
 Knows rules and numbers: no token, no tensor.
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepo_envs.episode import Episode, begin
-from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, MarkovGame, Move, State
+from sepo_envs.game import CHANCE, FORFEIT, Forfeit, Game, MarkovGame, Move, State, is_markov
 
 Floats = NDArray[np.float64]
 
@@ -83,8 +83,7 @@ def plays_in_rounds(game: Game) -> TypeGuard[MarkovGame]:
     >>> [plays_in_rounds(domain(name).make()) for name in ("repeated_auction", "kuhn_poker")]
     [True, False]
     """
-    says = {"past", "present", "rejoin"} <= vars(type(game)).keys()
-    return says and len(game.actors(begin(game).deal(Random(0)).state)) == game.seats
+    return is_markov(game) and len(game.actors(begin(game).deal(Random(0)).state)) == game.seats
 
 
 def _ends(game: MarkovGame, state: State, number: int) -> Iterator[tuple[Any, float]]:

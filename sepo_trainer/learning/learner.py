@@ -137,7 +137,7 @@ class Learner:
                 stats[name] = stats.get(name, 0.0) + counts * value
         if self.reference is not None:  # its last pass gathered what is in no layer
             let_go(self.reference.model)
-        return added_up(stats) | {"distinct_rows": float(len(sequences))}
+        return added_up(stats)
 
     def imitate(
         self, traces: Sequence[Trace], weights: Sequence[float], *, learning_rate: float

@@ -205,10 +205,11 @@ def cispo_loss(
 
 
 def expected_gain(logprobs: Tensor, gains: Tensor) -> Tensor:
-    """What choices would have earned on average, ``sum_a p_a r_a``, over what the same
-    probabilities bring now: its value is 0, and its gradient that of the mean.
+    """``sum_a p_a (r_a - mean)`` of choices that would earn ``r``, with the mean held fixed: its
+    value is 0, and its gradient that of what they earn on average.
 
-    So nothing is learned from gains that are alike, whatever else might have been said there.
+    The probabilities are those of the choices among each other, so that nothing is learned here of
+    what else might be said in their place.
 
     Args:
         logprobs: ``(..., choices)``, nats.
@@ -223,7 +224,7 @@ def expected_gain(logprobs: Tensor, gains: Tensor) -> Tensor:
     now, gains = chances.detach(), gains.nan_to_num(0.0)
     whole = now.sum(-1, keepdim=True).clamp(min=torch.finfo(now.dtype).tiny)
     mean = (now * gains).sum(-1, keepdim=True) / whole
-    return (chances * (gains - mean)).sum()
+    return (chances / whole * (gains - mean)).sum()
 
 
 def token_ratios(logprobs: Tensor, old_logprobs: Tensor, mask: Tensor) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import nan
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sepo_trainer.learning.alternatives import Gains
 from sepo_trainer.learning.credit import Credited
 from sepo_trainer.records import Ids, Row, Turn
 
@@ -28,9 +28,15 @@ Anything = TypeVar("Anything", bound=Said)
 
 Advantages = NDArray[np.float64]
 """``(replicates, rounds)``, scaled points."""
-Gains = Mapping[int, Sequence[Mapping[int, float]]]
-"""By round, and for each token of the move made in it: what that and others in its place would have
-earned there, by token; scaled points."""
+
+
+class Known(NamedTuple):
+    """Of a group whose moves are credited whether they were made or not."""
+
+    rest: Advantages
+    """What is left to credit to the move that was made, where that of its round is known of all."""
+    gains: Sequence[Sequence[Gains]]
+    """By replicate and turn."""
 
 
 def rows_of(
@@ -38,14 +44,14 @@ def rows_of(
     advantages: Sequence[Advantages],
     *,
     move_tokens: Callable[[Ids], Sequence[bool]],
-    gains: Sequence[Sequence[Gains]] | None = None,
+    known: Sequence[Known] | None = None,
 ) -> list[Row]:
     """One row per stretch of conversation, in order of groups and replicates.
 
     Args:
         advantages: one array per credited group; a turn takes the column of its round.
         move_tokens: which of a reply's tokens belong to its bracketed move.
-        gains: by group and replicate, where moves are credited that were not made.
+        known: of each group, where moves are credited that were not made.
 
     Returns:
         rows weighted by their group's share of J over its replicates. However many rows an episode
@@ -53,19 +59,19 @@ def rows_of(
     """
     rows = []
     for number, (one, table) in enumerate(zip(credited, advantages, strict=True)):
+        rest, gains = (table, None) if known is None else known[number]
         weight = one.group.weight / len(one.group.rollouts)
-        for replicate, (rollout, column) in enumerate(zip(one.group.rollouts, table, strict=True)):
-            could = {} if gains is None else gains[number][replicate]
-            decided = {turn.round: turn for turn in rollout.turns}  # the last try of each round
+        for place, rollout in enumerate(one.group.rollouts):
+            could = iter(gains[place] if gains else [()] * len(rollout.turns))
             for stretch in stretches(rollout.turns):
                 rows.append(
                     _row(
-                        stretch,
-                        column,
-                        weight,
-                        move_tokens,
-                        rollout.replicate,
-                        [could.get(t.round, ()) if decided[t.round] is t else () for t in stretch],
+                        [(turn, next(could)) for turn in stretch],
+                        table[place],
+                        rest[place],
+                        weight=weight,
+                        replicate=rollout.replicate,
+                        move_tokens=move_tokens,
                     )
                 )
     return rows
@@ -100,34 +106,42 @@ def stretches(turns: Sequence[Anything]) -> list[list[Anything]]:
 
 
 def _row(
-    turns: Sequence[Turn],
-    column: NDArray[np.float64],
+    turns: Sequence[tuple[Turn, Gains]],
+    by_round: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    *,
     weight: float,
-    move_tokens: Callable[[Ids], Sequence[bool]],
     replicate: int,
-    could: Sequence[Sequence[Mapping[int, float]]],
+    move_tokens: Callable[[Ids], Sequence[bool]],
 ) -> Row:
-    rest: list[int] = []
+    """
+    Args:
+        by_round: what a token is credited with.
+        rest: the same of one of whose place all gains are known.
+    """
+    ids: list[int] = []
     written: list[bool] = []
     is_move: list[bool] = []
     choices: list[Ids] = []
     logprobs: list[float] = []
     advantages: list[float] = []
     gains: list[tuple[float, ...]] = []
-    prompt = turns[0].prompt_ids
-    for turn, earned in zip(turns, could, strict=True):
-        told = turn.prompt_ids[len(prompt) + len(rest) :]
-        rest += (*told, *turn.output_ids)
+    prompt = turns[0][0].prompt_ids
+    for turn, known in turns:
+        told = turn.prompt_ids[len(prompt) + len(ids) :]
+        ids += (*told, *turn.output_ids)
         written += [False] * len(told) + [True] * len(turn.output_ids)
         inside = move_tokens(turn.output_ids)
         is_move += [False] * len(told) + list(inside)
         choices += [()] * len(told) + [turn.choices if chosen else () for chosen in inside]
         logprobs += [0.0] * len(told) + list(turn.logprobs)
-        advantages += [0.0] * len(told) + [float(column[turn.round])] * len(turn.output_ids)
-        gains += [()] * len(told) + _gains(turn, inside, earned)
+        could = known or ((),) * len(turn.output_ids)
+        gains += [()] * len(told) + list(could)
+        advantages += [0.0] * len(told)
+        advantages += [float((rest if found else by_round)[turn.round]) for found in could]
     return Row(
         prompt,
-        tuple(rest),
+        tuple(ids),
         tuple(written),
         tuple(is_move),
         tuple(choices),
@@ -138,21 +152,3 @@ def _row(
         replicate,
         tuple(gains) if any(gains) else (),
     )
-
-
-def _gains(
-    turn: Turn, inside: Sequence[bool], earned: Sequence[Mapping[int, float]]
-) -> list[tuple[float, ...]]:
-    """For each token of a reply, what its choices would have earned in that place, NaN for those
-    that say no legal move there; ``()`` where nothing is known of any, as where the move stands in
-    other tokens than a bare reply has."""
-    written = [token for token, chosen in zip(turn.output_ids, inside, strict=True) if chosen]
-    known = len(written) == len(earned) and all(
-        token in found for token, found in zip(written, earned, strict=True)
-    )
-    left = iter(earned if known else [{}] * len(written))
-    places = [next(left) if chosen else {} for chosen in inside]
-    return [
-        tuple(found.get(choice, nan) for choice in turn.choices) if len(found) > 1 else ()
-        for found in places
-    ]

@@ -28,7 +28,8 @@ class LearningConfig(Section):
     others are it over a length or with other ratios, as others published them."""
     clip: Annotated[float, Field(gt=0)] = 0.2
     """How far a token's probability ratio may move in one iteration; in `gspo` a reply's, for which
-    3e-4 was published; `cispo` has no lower bound, and takes none."""
+    3e-4 was published; `cispo` has no lower bound, and takes none. The gains of moves that were not
+    made (`credit`) have no ratio, and no clip."""
     clip_high: Annotated[float, Field(gt=0)] | None = None
     """How far it may move up; as far as down, unless set. Published: `dapo` 0.28, `gspo` 4e-4,
     `cispo` 4, which needs one."""
@@ -41,7 +42,8 @@ class LearningConfig(Section):
     """A reply is credited with the rounds from its own onwards, or with the whole episode; or every
     legal move with what it would have earned in its round, and the one made with those after."""
     discount: Share = 1.0
-    """Of each later round in the credit by turns; below 1 there is less noise, and some bias."""
+    """Of each later round, but where whole episodes are credited; below 1 there is less noise, and
+    some bias where others mind what was done earlier."""
     entropy: NotNegative = 0.0
     """Bonus per nat of entropy on the move's tokens, falling in a line to 0 at the end."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
@@ -50,7 +52,7 @@ class LearningConfig(Section):
     """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
 
     @model_validator(mode="after")
-    def _what_was_not_played_has_no_group(self) -> LearningConfig:
+    def _gains_of_moves_are_centered_and_clipped_alike(self) -> LearningConfig:
         if self.credit == "counterfactual":
             for name, found, needed in (
                 ("advantage", self.advantage, "centered"),
@@ -60,7 +62,8 @@ class LearningConfig(Section):
                     raise ValueError(
                         f"{name} is {found!r}, but credit is 'counterfactual', which weighs the "
                         f"gains of moves that were not made as {needed!r} weighs the others. Set "
-                        f"learning.{name} to {needed!r}, or learning.credit to 'turn'."
+                        f"learning.{name} to {needed!r}, or learning.credit to 'turn', with a "
+                        "learning.discount of 1 if later rounds matter."
                     )
         return self
 

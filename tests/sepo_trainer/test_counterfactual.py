@@ -12,16 +12,20 @@ import torch
 
 from sepo_envs.catalogue import CATALOGUE, domain
 from sepo_envs.episode import begin
-from sepo_envs.game import FORFEIT
+from sepo_envs.game import FORFEIT, Unreadable
+from sepo_envs.games.prisoners_dilemma.rules import Luck, PrisonersDilemma
 from sepo_envs.games.repeated_auction.rules import RepeatedAuction
 from sepo_trainer.__main__ import main
+from sepo_trainer.learning.advantage import centered
+from sepo_trainer.learning.alternatives import gains
 from sepo_trainer.learning.counterfactual import decisions, plays_in_rounds, would_earn
 from sepo_trainer.learning.credit import credit
 from sepo_trainer.learning.loss import expected_gain
-from sepo_trainer.learning.rows import minibatches
+from sepo_trainer.learning.rows import Known, minibatches, rows_of
 from sepo_trainer.policy.model import tiny
 from sepo_trainer.policy.rendering import Renderer
-from sepo_trainer.records import Group, GroupKey, Rollout
+from sepo_trainer.records import Group, GroupKey, Rollout, Turn
+from sepo_trainer.stage import set_stage
 from sepo_trainer.train import learnable
 from tests.sepo_trainer import tabular
 from tests.sepo_trainer.runs import gates
@@ -65,7 +69,7 @@ def auction(*rounds):
     return episode
 
 
-def gains(name, pool, episode, **how):
+def earned_by_move(name, pool, episode, **how):
     """By decision, what each legal move would have earned."""
     one, seat = credited(name, pool, episode, **how), how.get("seat", 0)
     return [
@@ -81,7 +85,7 @@ def test_bids_in_the_auction_by_hand():
     """Worth 4 and 2, against a bid of 2, in two rounds, so half of each counts. A bid of 1 loses, 2
     draws lots, 3 wins; with a value of 2 that is won at no gain (1.8 each) and then at a loss."""
     episode = auction(((4, 2), (2, 2), 1), ((2, 4), (1, 2)))
-    first, second = gains("repeated_auction", "train", episode)
+    first, second = earned_by_move("repeated_auction", "train", episode)
     assert first == pytest.approx({1: 0.0, 2: 0.5 * 2 / 2, 3: 1 / 2})
     assert second == pytest.approx({1: 0.0, 2: -0.5 * 1.8 / 2, 3: (-1 - 1.8) / 2})
 
@@ -90,7 +94,7 @@ def test_against_an_exploiter_its_margin_counts_and_against_a_partner_the_lowest
     """The other, worth 2 and 4, earns 0 and 2 with its bid of 2 where it wins; x counts by half, as
     two opponents share it."""
     episode = auction(((4, 2), (2, 2), 1), ((2, 4), (1, 2)))
-    first, second = gains("repeated_auction", "exploit", episode)
+    first, second = earned_by_move("repeated_auction", "exploit", episode)
     assert first == pytest.approx({1: 0.0, 2: 1.2 * 0.5 * 2 / 2, 3: 1.2 * 1 / 2})
     assert second == pytest.approx(
         {
@@ -99,7 +103,7 @@ def test_against_an_exploiter_its_margin_counts_and_against_a_partner_the_lowest
             3: -(1.2 * 1 + 0.5 * 1.8) / 2,
         }
     )
-    for found in gains("repeated_auction", "collusive", episode):
+    for found in earned_by_move("repeated_auction", "collusive", episode):
         assert found == pytest.approx({1: -0.5, 2: 0.0, 3: 0.0})
 
 
@@ -131,10 +135,9 @@ def test_a_forfeit_is_no_move_to_credit():
     assert [decision.round for decision in decisions(episode, 1)] == [0, 1]
 
 
-def test_chance_that_acts_within_a_round_is_averaged_and_the_next_deal_is_not():
-    """Only the lot of a tie stands between a bid and the end of its round."""
+def test_a_tie_counts_by_half_whoever_won_it():
     episode = auction(((4, 4), (3, 3), 0), ((4, 4), (1, 1), 1))
-    first, second = gains("repeated_auction", "train", episode)
+    first, second = earned_by_move("repeated_auction", "train", episode)
     assert (first[3], second[1]) == pytest.approx((0.5 * 1 / 2, 0.5 * 3 / 2))
 
 
@@ -224,12 +227,106 @@ def test_what_cannot_be_credited_so_is_refused(settings, because, tmp_path, caps
     assert not any(tmp_path.iterdir())
 
 
-def test_a_move_of_several_tokens_is_credited_in_each_of_them():
+@pytest.fixture(scope="module")
+def renderer():
+    return Renderer(tiny(hidden=32, layers=1, heads=2, run_seed=0).tokenizer)
+
+
+def bidding(renderer, *replies):
+    """One auction for each reply of seat 0, worth 4 and 2, against a bid of 2; an unreadable reply
+    is a forfeit at once. The group as it is credited, and its rows with what is known of it."""
+    stage, rollouts = set_stage("repeated_auction", {"rounds": 1}), []
+    key = GroupKey("repeated_auction", "train", "o", 0, 0)
+    for number, text in enumerate(replies):
+        dealt = begin(stage.game).play(4).play(2)
+        move = stage.words.parse(text, dealt.state, 0)
+        move = FORFEIT if isinstance(move, Unreadable) else move
+        episode = dealt.play(move).play(2)
+        while episode.actor is not None:
+            episode = episode.play(0)  # who wins the tie
+        said = renderer.reply(text)
+        bids = renderer.choices(("[1]", "[2]", "[3]"))
+        turn = Turn((5, 6), said, (0.0,) * len(said), bids, 0, 0)
+        rollouts.append(Rollout(key, number, episode, (turn,)))
+    [one] = credit(
+        [Group(key, tuple(rollouts), 1.0)],
+        arm="credited",
+        weights=domain("repeated_auction").harms.published,
+        harms=domain("repeated_auction").harms,
+        gates={},
+        emphasis={},
+        foul_penalty=0.5,
+    )
+    made = np.stack([one.worth(rollout.episode.state) for rollout in rollouts])
+    known = Known(
+        centered(one.rewards - made),
+        [gains(rollout, one.worth, stage=stage, renderer=renderer) for rollout in rollouts],
+    )
+    tables = [centered(one.rewards)]
+    return rows_of([one], tables, move_tokens=renderer.move_tokens, known=[known])
+
+
+def at_the_bid(renderer, row):
+    """The places at which it is decided."""
+    bids = renderer.choices(("[1]", "[2]", "[3]"))
+    return [n for n, token in enumerate(row.rest_ids) if token in bids and row.is_move[n]]
+
+
+def test_what_is_said_before_the_move_is_credited_with_what_the_move_earned(renderer):
+    """Bids of 3 and 1 earn 1 and nothing, so the others' mean is left out of 1 and of 0; the bid
+    itself has what all of them would have earned, and no more of what was drawn."""
+    rows = bidding(renderer, "A win at any price: [3]", "Half of my value. [1]")
+    for row, by_reply in zip(rows, (1.0, -1.0), strict=True):
+        [bid] = at_the_bid(renderer, row)
+        assert row.advantages[bid] == 0.0
+        assert row.gains[bid] == pytest.approx((0.0, 1.0, 1.0))
+        others = [n for n in range(len(row.rest_ids)) if n != bid]
+        assert len(others) > 3
+        assert {row.advantages[n] for n in others} == {by_reply}
+        assert not any(row.gains[n] for n in others)
+
+
+@pytest.mark.parametrize("twice", ["I say [3], so [3]", "[3"])
+def test_a_reply_that_decides_nowhere_or_twice_is_credited_as_it_was_drawn(renderer, twice):
+    """Said twice, any other bid in one place would be unreadable; a foul costs half a point, and
+    is held against what the other earned with its bid, as without all this."""
+    row, other = bidding(renderer, twice, "[1]")
+    earned = 1.0 if "]" in twice else -0.5
+    assert row.gains == ()
+    assert set(row.advantages) == {earned}
+    [bid] = at_the_bid(renderer, other)
+    assert {a for n, a in enumerate(other.advantages) if n != bid} == {-earned}
+    assert other.advantages[bid] == (0.0 if "]" in twice else 0.5)
+
+
+def test_chance_within_a_round_is_averaged_and_what_stops_the_match_is_left_alone():
+    """A dilemma of one round that chance ended, with hands that slip in a tenth of the cases: what
+    the other did stands, and one's own hand slips or not."""
+    game = PrisonersDilemma(rounds=3, noise=0.1, continuation=0.5)
+    cooperate, defect = game.moves
+    for played in (cooperate, defect):
+        episode = begin(game).play(played).play(cooperate)
+        while episode.actor is not None:
+            outcomes = game.chance_outcomes(episode.state)
+            episode = episode.play(Luck.STOP if Luck.STOP in dict(outcomes) else outcomes[0][0])
+        [decision] = decisions(episode, 0)
+
+        def points(state):
+            return np.array([pay[0] for pay in game.payoffs(state)])
+
+        by_hand = {
+            cooperate: 0.9 * (0.9 * 3 + 0.1 * 0) + 0.1 * (0.9 * 5 + 0.1 * 1),
+            defect: 0.9 * (0.9 * 5 + 0.1 * 1) + 0.1 * (0.9 * 3 + 0.1 * 0),
+        }
+        for move, expected in by_hand.items():
+            found = would_earn(move, decision, 0, episode, points)
+            assert found == pytest.approx(expected)
+
+
+def test_a_move_of_several_tokens_is_credited_in_each_of_them(renderer):
     """Of 2 books, 1 hat and 1 ball, worth 2, 3 and 3 to me, the other leaves one book and the ball.
     I asked for 2, 0, 1: too much by a book. One less would have fitted, and brought 5 points of
     scale .3 in one of four rounds; the breakdown costs its 1.8."""
-    language = tiny(hidden=32, layers=1, heads=2, run_seed=0)
-    renderer = Renderer(language.tokenizer)
     said = ("[2,0,1]", "[1,0,1]", "[2,1,1]", "[1,1,1]", "[2,0,0]", "[2,0,1]")
     found = renderer.beside(said[0], said)
     assert [(other.number, other.place) for other in found] == [(1, 0), (2, 2), (4, 4)]
@@ -238,7 +335,7 @@ def test_a_move_of_several_tokens_is_credited_in_each_of_them():
     episode = begin(domain("item_negotiation").make(rounds=1))
     for move in ((2, 1, 1), (2, 3, 3), (4, 1, 1), (2, 0, 1), (1, 1, 0)):
         episode = episode.play(move)
-    [earned] = gains("item_negotiation", "train", episode)
+    [earned] = earned_by_move("item_negotiation", "train", episode)
     assert earned[2, 0, 1] == pytest.approx(-1.8)
     assert earned[1, 0, 1] == pytest.approx(0.3 * 5)
     assert earned[2, 1, 1] == earned[2, 0, 0] == pytest.approx(-1.8)
