@@ -18,7 +18,8 @@ CHANGES: Final[dict[str, dict[str, dict[str, str | int | float]]]] = {
     "credited-rae": {"learning": {"advantage": "rae"}},
     "credited-refreshed": {"reference": {"kind": "refresh", "every": 25, "kl_move": 0.1}},
 }
-"""What the arms beside those of `penalty_credit` change, by section of the settings."""
+"""What the arms beside those of `penalty_credit` change, by section of the settings. One with other
+advantages credits the moves that were made alone, as those of other moves have no group."""
 TRAINED: Final = (*CREDITS, *CHANGES)
 ARMS: Final = (BASE, *CREDITS, "credited-std", "credited-refreshed")
 """Those of a study unless it is told otherwise."""
@@ -33,6 +34,9 @@ def settings_of(config: RunConfig, arm: str) -> RunConfig:
         section: getattr(config, section).model_copy(update=dict(values))
         for section, values in CHANGES.get(arm, {}).items()
     }
+    advantage = CHANGES.get(arm, {}).get("learning", {}).get("advantage", "centered")
+    if advantage != "centered" and config.learning.credit == "counterfactual":
+        update["learning"] = update["learning"].model_copy(update={"credit": "turn"})
     if arm in CREDITS:
 
         def charged(to: RunConfig | CourseConfig) -> ObjectiveConfig:

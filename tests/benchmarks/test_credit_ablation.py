@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import credit_ablation, outcomes, readme
-from benchmarks.arms import ARMS
+from benchmarks.arms import ARMS, TRAINED, settings_of
 from benchmarks.command_line import BenchmarkError
 from benchmarks.records import RESULTS, load
+from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import RunConfig
-from sepo_trainer.settings.resolve import read_toml, resolve
+from sepo_trainer.settings.resolve import read_toml, resolve, to_toml
 
 ARGUMENTS = ["--learning.iterations", "3", "--runs", "runs", "--results", "results"]
 
@@ -43,6 +44,17 @@ def test_a_curriculum_is_for_the_arms_that_charge_penalties(fake_trainer):
     (home,) = Path("runs/credit_ablation").iterdir()
     rising = {p.stem: read_toml(p).objective.curriculum for p in home.glob("*-0.toml")}
     assert rising == {"warm-0": 2, "credited-0": 2, "reward_only-0": 0, "auxiliary-0": 2}
+
+
+@pytest.mark.parametrize("game", [*CATALOGUE, "joint"])
+def test_every_arm_of_every_game_can_be_read_back(game, tmp_path):
+    """A job reads its settings from a file, where what is impossible is refused."""
+    config = resolve(None, ["--game.name", game])
+    for arm in TRAINED:
+        settings = settings_of(config, arm)
+        (tmp_path / f"{arm}.toml").write_text(to_toml(settings))
+        assert read_toml(tmp_path / f"{arm}.toml") == settings
+    assert settings_of(config, "credited").learning == config.learning
 
 
 def test_every_arm_starts_from_its_seeds_one_warm_start(fake_trainer):
