@@ -75,7 +75,7 @@ def test_a_change_of_code_ends_the_study(two_runs, monkeypatch):
 def test_a_study_that_is_told_to_stop_says_how_to_go_on_and_does(two_runs):
     place, jobs = two_runs
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(InterruptedStudyError, match=r"0 of 2 runs finished. The same command"):
+    with pytest.raises(InterruptedStudyError, match=r"\d of 2 runs finished. The same command"):
         run_all(jobs, at_once=2, place=place, look=lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert signal.getsignal(signal.SIGTERM) == before
     run(two_runs)

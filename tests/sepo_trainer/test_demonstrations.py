@@ -140,7 +140,7 @@ def test_without_thoughts_a_reply_is_the_bare_move():
 
 def test_notes_are_what_can_be_counted_in_the_chat():
     """Counted here from what the expert read, where the words count the rules' own states."""
-    run = run_with(UNTRAINED, style="conversation", game={"name": "repeated_auction"})
+    run = run_with(UNTRAINED, style="conversation", group_size=4, game={"name": "repeated_auction"})
     traces = write_traces(
         run.course.stage,
         run.renderer,
@@ -164,7 +164,7 @@ def test_notes_are_what_can_be_counted_in_the_chat():
 
 
 def test_a_reason_follows_the_notes():
-    run = run_with(UNTRAINED, style="conversation", game={"name": "repeated_auction"})
+    run = run_with(UNTRAINED, style="conversation", group_size=4, game={"name": "repeated_auction"})
     traces = write_traces(
         run.course.stage, run.renderer, run_seed=0, episodes=20, style="conversation", notes=True
     )
