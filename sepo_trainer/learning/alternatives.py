@@ -62,7 +62,9 @@ def gains(
         legal = stage.game.legal_moves(state, seat)
         said = tuple(stage.words.say(move, state, seat) for move in legal)
         answer = renderer.answer(said[legal.index(own)])
-        if renderer.text(turn.output_ids).count("[") != 1 or answer != _inside(turn):
+        if renderer.text(turn.output_ids).count("[") != 1 or answer != renderer.inside(
+            turn.output_ids
+        ):
             return []
 
         def earned(move: Any) -> float:
@@ -72,10 +74,6 @@ def gains(
         for number, place, token in renderer.beside(said[legal.index(own)], said):
             places[place][token] = earned(legal[number])
         return places
-
-    def _inside(turn: Turn) -> tuple[int, ...]:
-        inside = renderer.move_tokens(turn.output_ids)
-        return tuple(t for t, chosen in zip(turn.output_ids, inside, strict=True) if chosen)
 
     return [of_turn(turn) for turn in rollout.turns]
 

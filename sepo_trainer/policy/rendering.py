@@ -121,7 +121,7 @@ class Renderer:
         self._decoded = remember(self._decode)
         self._chosen = remember(self._inside_brackets)
         self._choices = remember(self._inside_any)
-        self._answer = remember(self._inside)
+        self._answer = remember(self._bare_answer)
         self._beside = remember(self._one_token_away)
 
     @property
@@ -160,6 +160,11 @@ class Renderer:
         """Which of the written tokens say the move: those inside the last pair of brackets."""
         return self._chosen(output_ids)
 
+    def inside(self, output_ids: Ids) -> Ids:
+        """Those tokens themselves."""
+        chosen = self.move_tokens(output_ids)
+        return tuple(token for token, said in zip(output_ids, chosen, strict=True) if said)
+
     def choices(self, bare_replies: tuple[str, ...]) -> Ids:
         """Every token that stands inside the brackets of one of ``bare_replies``, sorted."""
         return self._choices(bare_replies)
@@ -175,11 +180,8 @@ class Renderer:
     def _inside_any(self, bare_replies: tuple[str, ...]) -> Ids:
         return tuple(sorted({token for text in bare_replies for token in self.answer(text)}))
 
-    def _inside(self, bare_reply: str) -> Ids:
-        ids = self.reply(bare_reply)
-        return tuple(
-            token for token, chosen in zip(ids, self.move_tokens(ids), strict=True) if chosen
-        )
+    def _bare_answer(self, bare_reply: str) -> Ids:
+        return self.inside(self.reply(bare_reply))
 
     def _one_token_away(self, bare_reply: str, others: tuple[str, ...]) -> tuple[Beside, ...]:
         found, here = [], self.answer(bare_reply)

@@ -140,6 +140,9 @@ class Renderer:
         names = enumerate(self.tree.game.moves, len(self.tree.situations))
         return tuple(token for token, move in names if f"[{move}]" in bare_replies)
 
+    def inside(self, output_ids):
+        return output_ids
+
     def answer(self, bare_reply):
         return self.choices((bare_reply,))
 
