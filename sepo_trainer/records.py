@@ -124,8 +124,8 @@ class Row:
     """Its share of J."""
     turns: int
     """How many replies it holds."""
-    replicate: int = 0
-    """Which of its group's episodes it is from."""
+    episode: int = 0
+    """Which it is from, of those that its opponent plays with its seat: over all deals."""
     gains: tuple[tuple[float, ...], ...] = ()
     """Where a move is decided: what each of the ``choices`` would have earned in its round, scaled
     points, NaN for one that says no legal move there; ``()`` elsewhere, and altogether where only

@@ -70,7 +70,8 @@ def gains(
         def earned(move: Any) -> float:
             return would_earn(move, decision, seat, rollout.episode, worth)
 
-        places = [{token: earned(own)} for token in answer]
+        as_it_was = earned(own)
+        places = [{token: as_it_was} for token in answer]
         for number, place, token in renderer.beside(said[legal.index(own)], said):
             places[place][token] = earned(legal[number])
         return places

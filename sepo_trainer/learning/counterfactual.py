@@ -66,7 +66,7 @@ def would_earn(
         worth: what the seat earns in each round of a match that ends so.
     """
     game, number = episode.game, decision.round
-    assert plays_in_rounds(game)
+    assert is_markov(game)
     past, present = game.past(episode.state), game.present(episode.state)
     after = game.play(decision.state, {**decision.moves, seat: move})
     earned = 0.0

@@ -63,6 +63,7 @@ def rows_of(
         weight = one.group.weight / len(one.group.rollouts)
         for place, rollout in enumerate(one.group.rollouts):
             could = iter(gains[place] if gains else [()] * len(rollout.turns))
+            episode = one.group.key.deal * len(one.group.rollouts) + rollout.replicate
             for stretch in stretches(rollout.turns):
                 rows.append(
                     _row(
@@ -70,7 +71,7 @@ def rows_of(
                         table[place],
                         rest[place],
                         weight=weight,
-                        replicate=rollout.replicate,
+                        episode=episode,
                         move_tokens=move_tokens,
                     )
                 )
@@ -78,17 +79,18 @@ def rows_of(
 
 
 def minibatches(rows: Sequence[Row], count: int) -> list[list[Row]]:
-    """``rows`` in ``count`` parts, each with its share of every group's replicates.
+    """``rows`` in ``count`` parts, each with its share of every opponent's and seat's episodes.
 
     Rows weigh ``count`` times as much in a part: its gradient is an estimate of the whole's, from
     fewer episodes. Their advantages stay those that the whole group gave them.
 
     Args:
-        count: a divisor of the number of replicates.
+        count: a divisor of the number of replicates; or of that times the number of deals, where
+            these are drawn, so that a part may have some of them only.
     """
     parts: list[list[Row]] = [[] for _ in range(count)]
     for row in rows:
-        parts[row.replicate % count].append(replace(row, weight=count * row.weight))
+        parts[row.episode % count].append(replace(row, weight=count * row.weight))
     return parts
 
 
@@ -111,7 +113,7 @@ def _row(
     rest: NDArray[np.float64],
     *,
     weight: float,
-    replicate: int,
+    episode: int,
     move_tokens: Callable[[Ids], Sequence[bool]],
 ) -> Row:
     """
@@ -149,6 +151,6 @@ def _row(
         tuple(advantages),
         weight,
         len(turns),
-        replicate,
+        episode,
         tuple(gains) if any(gains) else (),
     )

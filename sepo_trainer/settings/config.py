@@ -337,12 +337,13 @@ class RunConfig(Section):
     def _every_part_of_a_batch_is_alike(self) -> RunConfig:
         count = self.learning.minibatches
         for game in self.games:
-            size = self.alone(game).rollout.group_size
+            played = self.alone(game).rollout
+            size = played.group_size * (1 if played.deals == "all" else played.deals)
             if size % count:
                 raise ValueError(
-                    f"learning.minibatches is {count}, but rollout.group_size of {game} is {size}, "
-                    "and every part of a batch takes as many episodes of each group. Set "
-                    f"minibatches to a divisor of {size}."
+                    f"learning.minibatches is {count}, but in {game} {size} episodes with each "
+                    "opponent in each seat (rollout.group_size, times rollout.deals if a number) "
+                    f"are to be parted evenly. Set minibatches to a divisor of {size}."
                 )
         return self
 

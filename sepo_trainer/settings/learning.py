@@ -37,7 +37,8 @@ class LearningConfig(Section):
     """Passes over a batch of episodes, each of `minibatches` updates."""
     minibatches: Positive = 1
     """Parts of a batch, each learned from in an update of its own: more steps for the same play.
-    Every group has as many of its episodes in each, so it divides `group_size`."""
+    Each has as many episodes with every opponent in every seat, so it divides `group_size`, or
+    that times `deals` where these are a number."""
     credit: Literal["turn", "episode", "counterfactual"] = "turn"
     """A reply is credited with the rounds from its own onwards, or with the whole episode; or every
     legal move with what it would have earned in its round, and the one made with those after."""

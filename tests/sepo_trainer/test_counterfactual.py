@@ -3,6 +3,7 @@
 By hand in the auction (weights 1, 1.2, 1 and 1.8, published), and by enumeration in a tabular game.
 """
 
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -183,13 +184,25 @@ def test_in_a_single_round_nothing_is_left_of_what_the_policy_sampled():
         torch.testing.assert_close(part, parts[0], rtol=1e-5, atol=1e-7)
 
 
-def test_minibatches_add_up_to_the_batch(twice):
+@pytest.mark.parametrize("count", [2, 8, 32], ids=["of groups", "of deals", "single episodes"])
+def test_minibatches_add_up_to_the_batch(twice, count):
+    """16 deals, each played twice by every opponent in every seat: parts of 16, 4 and 1."""
     for run in (twice.run, by_all_moves(twice.run)):
         rows, _ = learnable(run.course, twice.batches[0], gates(twice.scores))
-        one, other = minibatches(rows, 2)
-        assert len(one) == len(other) == len(rows) / 2
-        halves = (tabular.ascent(run, one) + tabular.ascent(run, other)) / 2
-        torch.testing.assert_close(halves, tabular.ascent(run, rows), rtol=1e-5, atol=1e-7)
+        parts = minibatches(rows, count)
+        assert {len(part) for part in parts} == {len(rows) // count}
+        found = [tabular.ascent(run, part) for part in parts]
+        mean = torch.stack(found).mean(0)
+        torch.testing.assert_close(mean, tabular.ascent(run, rows), rtol=1e-5, atol=1e-7)
+
+
+def test_every_part_of_a_batch_holds_every_opponent_and_seat(twice):
+    groups = twice.batches[0]
+    rows, _ = learnable(by_all_moves(twice.run).course, groups, gates(twice.scores))
+    size = len(groups[0].rollouts) * 16
+    by_opponent_and_seat = sum(1 for group in groups if group.key.deal == 0)
+    of_part = Counter(row.episode for row in rows)
+    assert of_part == dict.fromkeys(range(size), by_opponent_and_seat)
 
 
 def test_the_gain_of_a_distribution_is_the_slope_of_its_mean():
@@ -217,7 +230,7 @@ def test_what_is_alike_for_all_choices_teaches_nothing():
         (["--game.name", "kuhn_poker"], "not played in rounds"),
         (["--game.name", "repeated_auction", "--learning.advantage", "std"], "advantage is 'std'"),
         (["--game.name", "repeated_auction", "--learning.loss", "dr_grpo"], "loss is 'dr_grpo'"),
-        (["--game.name", "repeated_auction", "--learning.minibatches", "3"], "a divisor of 4"),
+        (["--game.name", "repeated_auction", "--learning.minibatches", "3"], "a divisor of 8"),
     ],
 )
 def test_what_cannot_be_credited_so_is_refused(settings, because, tmp_path, capsys):
