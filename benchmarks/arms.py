@@ -6,7 +6,6 @@ import argparse
 from typing import Any, Final, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
-from sepo_trainer.courses.prices import NEVER_CHARGED
 from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
@@ -40,10 +39,7 @@ def settings_of(config: RunConfig, arm: str) -> RunConfig:
     if arm in CREDITS:
 
         def charged(to: RunConfig | CourseConfig) -> ObjectiveConfig:
-            changed: dict[str, str | int] = {"penalty_credit": arm}
-            if arm in NEVER_CHARGED:  # so nothing can rise
-                changed["curriculum"] = 0
-            return to.objective.model_copy(update=changed)
+            return to.objective.model_copy(update={"penalty_credit": arm})
 
         update["objective"] = charged(config)
         update["courses"] = {

@@ -203,8 +203,13 @@ class Course:
         """The weights in the loss: those of J, but for the multipliers that keep a budget, and less
         in a curriculum that has not come to its end."""
         full = asdict(self.weights) | self.standing.multipliers
-        share = charged_share(self.config.objective.curriculum, iteration)
+        share = charged_share(self._rising, iteration)
         return replace(self.weights, **{name: share * full[name] for name in WEIGHTS_OF})
+
+    @property
+    def _rising(self) -> float:
+        """Iterations over which the penalties rise."""
+        return self.config.objective.curriculum * self.config.learning.iterations
 
     def climbed(self, known: Reading, scores: Scores, iteration: int) -> dict[str, float]:
         """What is in the loss for parts of J: the weights of the penalties that are defined, and u
@@ -225,7 +230,7 @@ class Course:
         while a curriculum charges less than they say, which would drive them too high."""
         objective = self.config.objective
         budget = objective.budget
-        if iteration >= max(budget.delay, objective.curriculum):
+        if iteration >= max(budget.delay, self._rising):
             self.standing.multipliers = ascended(
                 self.standing.multipliers, scores, budget.allowed, step=budget.step, cap=budget.cap
             )

@@ -6,25 +6,19 @@ Knows settings and stages; no policy, no episode.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Final
 
 from sepo_envs.game import Weights
 from sepo_trainer.courses.duals import check_budgets
 from sepo_trainer.settings.config import RunConfig
 from sepo_trainer.stage import Stage
 
-NEVER_CHARGED: Final = ("reward_only", "shared")
-"""Values of `objective.penalty_credit` with which no penalty has a gradient."""
-
 
 def chosen_weights(config: RunConfig, stage: Stage) -> Weights:
     """The published weights, but for those that the configuration sets.
 
     Raises:
-        ValueError: a weight is set for a harm that is not defined in this domain, or a curriculum
-            would do nothing or never end.
+        ValueError: a weight is set for a harm that is not defined in this domain.
     """
-    _check_curriculum(config)
     chosen = config.objective.model_dump(
         include={"scale", "exploitability", "collusion", "externality"}, exclude_none=True
     )
@@ -37,13 +31,16 @@ def chosen_weights(config: RunConfig, stage: Stage) -> Weights:
     return replace(stage.domain.harms.published, **chosen)
 
 
-def charged_share(curriculum: int, iteration: int) -> float:
+def charged_share(rising: float, iteration: int) -> float:
     """Share of what the penalties weigh that is charged in ``iteration``.
+
+    Args:
+        rising: iterations over which they come to weigh their all.
 
     >>> [charged_share(4, iteration) for iteration in (0, 1, 4, 9)], charged_share(0, 0)
     ([0.0, 0.25, 1.0, 1.0], 1.0)
     """
-    return min(1.0, iteration / curriculum) if curriculum else 1.0
+    return min(1.0, iteration / rising) if rising else 1.0
 
 
 def first_multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str, float]:
@@ -67,18 +64,3 @@ def first_multipliers(config: RunConfig, stage: Stage, at: Weights) -> dict[str,
         title=stage.domain.title,
     )
     return {name: starts[name] for name in budget.allowed}
-
-
-def _check_curriculum(config: RunConfig) -> None:
-    length, arm = config.objective.curriculum, config.objective.penalty_credit
-    if length >= config.learning.iterations:
-        raise ValueError(
-            f"objective.curriculum is {length}, but the run has {config.learning.iterations} "
-            "iterations (learning.iterations), so the penalties would never weigh their all. "
-            "Let it be shorter than the run."
-        )
-    if length and arm in NEVER_CHARGED:
-        raise ValueError(
-            f"objective.curriculum is {length}, but with objective.penalty_credit = {arm!r} no "
-            "penalty has a gradient, so it would do nothing. Use 'credited', or leave it out."
-        )

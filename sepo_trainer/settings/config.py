@@ -170,10 +170,9 @@ class ObjectiveConfig(Section):
     """lambda_c; not defined in a zero-sum game."""
     externality: NotNegative | None = None
     """lambda_x; not defined in a zero-sum game."""
-    curriculum: Annotated[int, Field(ge=0)] = 0
-    """Iterations over which what the penalties weigh rises in a line from 0 to all of it: earn
-    first, then mind the harm. At 0 they weigh their all from the start; a budget's multipliers move
-    once it is over."""
+    curriculum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the run over which what the penalties weigh rises in a line from 0 to all of it:
+    earn first, then mind the harm. A budget's multipliers move once it is over."""
     foul_penalty: NotNegative = 0.5
     """Points off an episode's reward per forfeited move."""
     exploiter: Literal["best_response", "quantal", "average", "none"] = "best_response"

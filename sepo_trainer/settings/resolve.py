@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -80,6 +81,11 @@ def defaults(game: str, *, preset: str | None = None) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such preset.
     """
+    return reduce(_merged, _layers(game, preset), {})
+
+
+def _layers(game: str, preset: str | None) -> list[dict[str, Any]]:
+    """The files that `defaults` lays one upon the other."""
     folder = files("sepo_trainer.settings") / "presets"
     places = [folder / f"{game}.toml"]
     if preset is not None:
@@ -87,11 +93,7 @@ def defaults(game: str, *, preset: str | None = None) -> dict[str, Any]:
         if preset not in known:
             raise ConfigError(f"there is no preset {preset!r}. Known: {', '.join(known)}.")
         places += [folder / preset / "all.toml", folder / preset / f"{game}.toml"]
-    found: dict[str, Any] = {}
-    for place in places:
-        if place.is_file():
-            found = _merged(found, tomllib.loads(place.read_text(encoding="utf-8")))
-    return found
+    return [tomllib.loads(place.read_text(encoding="utf-8")) for place in places if place.is_file()]
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,21 +168,30 @@ def build(tree: dict[str, Any], *, source: str, preset: str | None = None) -> Ru
     or impossible."""
     game = tree.get("game", {})
     name = game.get("name", GameConfig().name) if isinstance(game, dict) else None
-    below = defaults(name, preset=preset) if isinstance(name, str) else {}
-    whole = _merged(below, tree)
+    layers = [*(_layers(name, preset) if isinstance(name, str) else []), tree]
+    whole = reduce(_merged, layers)
     courses = whole.get("courses")
     if isinstance(courses, dict):
-        own = _of_a_course(whole)
         whole["courses"] = {
-            game: _merged(_merged(_of_a_course(defaults(game, preset=preset)), own), given)
-            if isinstance(given, dict)
-            else given
+            game: _course(game, layers, preset=preset) if isinstance(given, dict) else given
             for game, given in courses.items()
         }
     try:
         return RunConfig.model_validate(whole)
     except ValidationError as error:
         raise ConfigError(f"{source}: {explain(error)}") from error
+
+
+def _course(
+    game: str, layers: Sequence[Mapping[str, Any]], *, preset: str | None
+) -> dict[str, Any]:
+    """One game of a joint run: as it is alone, then as the run's ``layers`` have it; of each, what
+    is said of all games and then what is said of this one."""
+    found = _of_a_course(defaults(game, preset=preset))
+    for layer in layers:
+        found = _merged(found, _of_a_course(layer))
+        found = _merged(found, layer.get("courses", {}).get(game, {}))
+    return found
 
 
 def _of_a_course(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,15 +37,6 @@ def test_arms_are_compared_in_pairs(fake_trainer):
     assert all(arm in picture for arm in ARMS if arm != "base")
 
 
-def test_a_curriculum_is_for_the_arms_that_charge_penalties(fake_trainer):
-    record(
-        "--seeds", "1", "--objective.curriculum", "2", "--arms", "credited,reward_only,auxiliary"
-    )
-    (home,) = Path("runs/credit_ablation").iterdir()
-    rising = {p.stem: read_toml(p).objective.curriculum for p in home.glob("*-0.toml")}
-    assert rising == {"warm-0": 2, "credited-0": 2, "reward_only-0": 0, "auxiliary-0": 2}
-
-
 @pytest.mark.parametrize("game", [*CATALOGUE, "joint"])
 def test_every_arm_of_every_game_can_be_read_back(game, tmp_path):
     """A job reads its settings from a file, where what is impossible is refused."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sepo_trainer.settings.resolve import resolve
 from sepo_trainer.train import learnable
 from tests.sepo_trainer.runs import UNTRAINED, play, run_with
 from tests.sepo_trainer.test_budgets import trained
@@ -11,7 +12,7 @@ from tests.sepo_trainer.test_gates import scripted
 
 def test_the_penalties_rise_in_a_line_and_payoffs_stay(monkeypatch):
     """The published 2.4, 1 and 1.8 by hand: nothing, a half, and from iteration 2 on all of it."""
-    run = scripted(*["[cooperate]"] * 4, objective={"curriculum": 2})
+    run = scripted(*["[cooperate]"] * 4, objective={"curriculum": 0.5})
     charged, steps = trained(run, monkeypatch)
     found = [(w.exploitability, w.collusion, w.externality) for w in charged]
     assert found == [(0, 0, 0), (1.2, 0.5, 0.9), (2.4, 1.0, 1.8), (2.4, 1.0, 1.8)]
@@ -25,7 +26,7 @@ def test_the_penalties_rise_in_a_line_and_payoffs_stay(monkeypatch):
 
 def test_a_budgets_multiplier_waits_for_its_end_and_is_charged_by_the_same_share(monkeypatch):
     """2.4 until iteration 2 has shown an excess of 2, then 2.6; charged nothing, a half, all."""
-    objective = {"curriculum": 2, "budget": {"exploitability": 1.75, "step": 0.1, "delay": 0}}
+    objective = {"curriculum": 0.5, "budget": {"exploitability": 1.75, "step": 0.1, "delay": 0}}
     charged, _ = trained(scripted(*["[cooperate]"] * 4, objective=objective), monkeypatch)
     assert [w.exploitability for w in charged] == pytest.approx([0, 1.2, 2.4, 2.6])
 
@@ -39,7 +40,7 @@ def advantages(run, groups) -> list[list[float]]:
 def test_at_its_start_episodes_earn_what_they_earn_by_reward_alone(warm_model):
     """The other pools' groups are played, and carry no signal yet."""
     model = warm_model("conversation")
-    rising = run_with(model, style="conversation", objective={"curriculum": 3})
+    rising = run_with(model, style="conversation", objective={"curriculum": 0.5})
     groups, _ = play(rising)
     train = [group for group in groups if group.key.pool == "train"]
     assert advantages(rising, train) == advantages(
@@ -51,20 +52,15 @@ def test_at_its_start_episodes_earn_what_they_earn_by_reward_alone(warm_model):
     assert np.concatenate(advantages(full, others)).any(), "they do once the penalties weigh"
 
 
-@pytest.mark.parametrize(
-    ("objective", "told"),
-    [
-        ({"curriculum": 8}, "8, but the run has 8 iterations"),
-        ({"curriculum": 4, "penalty_credit": "shared"}, "no penalty has a gradient"),
-        ({"curriculum": 4, "penalty_credit": "reward_only"}, "no penalty has a gradient"),
-    ],
-)
-def test_one_that_does_nothing_or_never_ends_is_refused(objective, told):
-    with pytest.raises(ValueError, match=told):
-        run_with(UNTRAINED, objective=objective, learning={"iterations": 8})
+def test_it_lasts_for_its_share_of_the_run_however_long_that_is():
+    """A half of 8 iterations is 4, of 3 it is one and a half."""
+    for iterations, full in ((8, 4), (3, 2), (1, 1)):
+        learning = {"iterations": iterations}
+        run = run_with(UNTRAINED, objective={"curriculum": 0.5}, learning=learning)
+        assert run.course.prices(full - 1) != run.course.weights
+        assert run.course.prices(full) == run.course.weights
 
 
-def test_one_that_ends_with_the_last_iteration_is_long_but_allowed():
-    run = run_with(UNTRAINED, objective={"curriculum": 7}, learning={"iterations": 8})
-    assert run.course.prices(6) != run.course.weights
-    assert run.course.prices(7) == run.course.weights
+def test_one_that_never_ends_is_refused():
+    with pytest.raises(ValueError, match="less than 1"):
+        resolve(None, ["--objective.curriculum", "1"])
