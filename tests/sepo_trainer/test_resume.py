@@ -26,7 +26,7 @@ VARIANTS = {
         *("--learning.epochs", "2", "--learning.minibatches", "2"),
         *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
         *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
-        *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "0.5"),
+        *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "0.3"),
     ],
 }
 """Running baselines, past responses, a reference that moves, a multiplier, snapshots of the policy;
