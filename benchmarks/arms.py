@@ -23,8 +23,9 @@ TRAINED: Final = (*CREDITS, *CHANGES)
 ARMS: Final = (BASE, *CREDITS, "credited-std", "credited-refreshed")
 """Those of a study unless it is told otherwise."""
 BABBLING_EPISODES = 4
-"""Of the untrained model against each opponent. It never says a legal move, so all are alike, and
-to let it talk until it is cut off takes a hundred times as long as to let a trained one answer."""
+"""Of the untrained model against each opponent, where play measures it. It hardly ever says a legal
+move, so nearly all are alike, and to let it talk until it is cut off takes a hundred times as long
+as to let a trained one answer."""
 
 
 def settings_of(config: RunConfig, arm: str) -> RunConfig:

@@ -43,7 +43,8 @@ Train a language model to play safely: payoff minus exploitability, collusion an
   python -m sepo_trainer evaluate runs/kuhn_poker-1
                                                   exact scores, and sampled play against every pool
   python -m sepo_trainer play runs/kuhn_poker-1   sit down against the policy yourself
-  python -m sepo_trainer config > run.toml        the defaults as a file to edit
+  python -m sepo_trainer config --game.name joint > run.toml
+                                                  a game's own settings as a file to edit
 
 A run leaves everything in runs/<name>/: config.toml, metrics.jsonl, checkpoints, transcripts, the
 model in Hugging Face format, plots and report.html.
@@ -93,7 +94,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _dispatch(command: str, rest: list[str], console: Console) -> int:
     if command == "config":
-        console.print(to_toml(_settings(rest, command)[0]), end="")
+        config = _settings(rest, command)[0]
+        console.print(
+            f"# Every setting of a run of {config.game.name}. They would hold in another game too, in "
+            "place\n# of what it has of its own: to change game.name, write this anew."
+        )
+        console.print(to_toml(config), end="")
         return 0
     if command in SHARED_OUT:
         with joined():
@@ -325,13 +331,14 @@ def _settings(rest: list[str], command: str) -> tuple[RunConfig, argparse.Namesp
         parser.add_argument("--to", type=Path, default=Path("models/warm-start"))
     given, overrides = parser.parse_known_args(rest)
     given.settings = overrides
+    config = resolve(given.config, given.settings, preset=given.preset)
     if given.help:
-        _print_settings(command)
-    return resolve(given.config, given.settings, preset=given.preset), given
+        _print_settings(command, config)
+    return config, given
 
 
-def _print_settings(command: str) -> NoReturn:
-    """Every setting with its default and its docstring; ends the program."""
+def _print_settings(command: str, config: RunConfig) -> NoReturn:
+    """Every setting with its docstring and what it is in ``config``; ends the program."""
     import tyro
 
     also = "Also: --config FILE (TOML), --preset paper (the pipeline as published)"
@@ -347,7 +354,10 @@ def _print_settings(command: str) -> NoReturn:
             prog=f"python -m sepo_trainer {command}",
             description=f"{extra} Options of the rules: --game.options.hands 6. A game of a joint "
             "run: --courses.kuhn_poker.weight 2, and as here below for its rollout and objective. "
-            "All settings:",
+            f"All settings, with what they are for {config.game.name}; before --help, --game.name "
+            "shows another game's:",
+            default=config,
+            config=(tyro.conf.FlagConversionOff,),
             args=["--help"],
         )
     except BrokenPipeError:

@@ -158,7 +158,7 @@ class BudgetConfig(Section):
 
 
 class ObjectiveConfig(Section):
-    """J = u - lambda_e e - lambda_c c - lambda_x x; without a weight, the published one holds."""
+    """J = s u - lambda_e s e - lambda_c c - lambda_x x; unset, a weight is as published."""
 
     penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
     """Where the penalties are charged; only `credited` follows the gradient of J."""

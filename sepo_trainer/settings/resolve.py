@@ -36,7 +36,8 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise ConfigError(
-            f"there is no file {path}. `python -m sepo_trainer config > {path}` writes one."
+            f"there is no file {path}. `python -m sepo_trainer config --game.name GAME > {path}` "
+            "writes one."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error

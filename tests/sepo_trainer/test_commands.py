@@ -223,6 +223,18 @@ def test_help_names_every_setting_with_what_it_does(capsys):
     assert "Rollouts" in shown or "Episodes per (pool, opponent, deal, seat)" in shown
 
 
+def test_help_shows_what_the_settings_are_for_the_game_and_only_flags_that_are_taken(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--game.name", "repeated_auction", "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "with what they are for repeated_auction" in shown
+    assert "--learning.credit {turn,episode,counterfactual}" in shown
+    assert "with those after. (default: counterfactual)" in shown
+    assert "--warm-start.thoughts {True,False}" in shown
+    assert main(["config", "--warm-start.thoughts", "False"]) == 0
+    assert "thoughts = false" in capsys.readouterr().out
+
+
 def test_a_finished_run_can_be_evaluated_and_says_how_it_was_sampled(capsys, tmp_path, warm_model):
     place = ["--runs", str(tmp_path), "--name", "mine", "--model.path", str(warm_model("fresh"))]
     assert main(["train", *place, "--warm-start.steps", "0", "--learning.iterations", "1"]) == 0

@@ -198,7 +198,7 @@ def test_an_optional_setting_can_be_emptied_again():
 
 
 def test_a_file_that_is_not_there_can_be_written_as_it_says(tmp_path):
-    with pytest.raises(ConfigError, match=r"there is no file .*run\.toml.*config > .*run\.toml"):
+    with pytest.raises(ConfigError, match=r"no file .*run\.toml.*config --game\.name GAME > .*run"):
         read_toml(tmp_path / "run.toml")
 
 
