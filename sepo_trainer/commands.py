@@ -96,8 +96,8 @@ def _dispatch(command: str, rest: list[str], console: Console) -> int:
     if command == "config":
         config = _settings(rest, command)[0]
         console.print(
-            f"# Every setting of a run of {config.game.name}. In another game they would hold in place "
-            "of\n# those that it has of its own: to change game.name, write this anew."
+            f"# Every setting of a run of {config.game.name}. In another game they would hold in\n"
+            "# place of those that it has of its own: to change game.name, write this anew."
         )
         console.print(to_toml(config), end="")
         return 0
