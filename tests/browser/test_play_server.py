@@ -88,6 +88,7 @@ def test_keys_play_in_the_dark_on_a_phone(url: str, open_page: Open, screenshot:
         viewport={"width": 390, "height": 800},
     )
     sit_down(page, "exploit/always-bet", rounds="1")
+    page.wait_for_selector(".moves kbd")  # the page's script writes them
     assert page.locator(".moves kbd").all_inner_texts() == ["1", "2"]
     screenshot(page, "play-dark")
     wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
