@@ -147,8 +147,7 @@ def peer(run: Run, folder: Path, extents: list[tuple[int, int]], *, steps: int) 
             'Get it with: pip install "sepo[dev]"'
         ) from error
     config, course = run.config, run.course
-    groups = len(course.arena.openings(0)) * course.stage.game.seats
-    groups *= sum(len(members) for members in course.read().opponents.values())
+    groups = sum(1 for _ in course.arena.plans(course.read().opponents, iteration=0))
     args = GRPOConfig(
         output_dir=str(folder),
         max_steps=steps,

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from sepo_trainer import checkpoint as checkpoints
 from sepo_trainer.checkpoint import Checkpoint, CheckpointError
@@ -20,6 +21,7 @@ from sepo_trainer.courses.course import Course, set_out
 from sepo_trainer.courses.snapshots import Snapshots
 from sepo_trainer.learning.importance import check_drift, corrected
 from sepo_trainer.learning.learner import Learner
+from sepo_trainer.learning.optimizer import adamw, optimizer
 from sepo_trainer.learning.readback import Written, read_back
 from sepo_trainer.policy import adapter
 from sepo_trainer.policy.base import check_base, weights_digest
@@ -136,9 +138,13 @@ class Run:
     def begin_learning(self) -> None:
         """After the warm start: a fresh optimiser, and the policy as it stands as the reference."""
         self.policy.begin_learning()
-        self.learner.optimizer = _adam(self.policy, BETAS)
+        self.learner.optimizer = self._optimizer()
         if self.config.reference.kind != "off":
             self.refresh_reference()
+
+    def _optimizer(self) -> Optimizer:
+        weights = self.policy.learning().values()
+        return optimizer(self.config.learning.optimizer, self.language.model, weights, betas=BETAS)
 
     def refresh_reference(self) -> None:
         """Make the policy as it stands the reference."""
@@ -181,7 +187,7 @@ class Run:
         """
         self.check_base(saved, source=source)
         self.policy.restore(saved.tensors, source=source)
-        self.learner.optimizer = _adam(self.policy, BETAS)
+        self.learner.optimizer = self._optimizer()
         checkpoints.restore_optimizer(self.learner.optimizer, saved.tensors["optimizer"])
         if REFERENCE in saved.tensors:
             self.learner.reference = self.policy.restore_frozen(
@@ -219,7 +225,7 @@ def put_together(config: RunConfig) -> Run:
     learner = Learner(
         language.model,
         None,
-        _adam(policy, WARM_BETAS),
+        adamw(policy.learning().values(), betas=WARM_BETAS),
         renderer.pad_id,
         temperature=temperature,
         microbatch=config.learning.microbatch,
@@ -292,7 +298,3 @@ def _models(config: RunConfig) -> tuple[LanguageModel, Policy]:
     )
     adapted.begin_warm_start(warm or (settings.warm_rank, settings.warm_alpha))
     return language, adapted
-
-
-def _adam(policy: Policy, betas: tuple[float, float]) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(policy.learning().values(), betas=betas, weight_decay=0.0)

@@ -13,8 +13,9 @@ Knows text and tokens only through the words and the renderer; knows no weights 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from random import Random
 from typing import Literal, NamedTuple
 
@@ -34,7 +35,7 @@ MOST_DRAWS = 1_000
 """More than any opponent makes in one round: it keeps the rounds' addresses apart."""
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """A group to be played."""
 
     key: GroupKey
@@ -73,6 +74,8 @@ class Arena:
         replicates: episodes per group.
         deals: ``"all"`` plays every opening of the cards in every batch, weighted by its
             probability; a number draws that many afresh each iteration.
+        own_deals: those that are drawn are others with every opponent in every seat, so that a
+            batch is of as many as it can; else the same with all, as comparing them wants.
     """
 
     stage: Stage
@@ -80,6 +83,7 @@ class Arena:
     run_seed: int
     replicates: int
     deals: int | Literal["all"] = "all"
+    own_deals: bool = False
     style: Style = "conversation"
     max_retries: int = 1
     common_draws: bool = True
@@ -96,26 +100,37 @@ class Arena:
         iteration: int,
     ) -> list[Group]:
         """Every (pool, opponent, deal, seat) of ``opponents`` once, as groups in that order."""
-        domain, seats = self.stage.domain.name, self.stage.game.seats
-        openings = self.openings(iteration)
-        plans = [
-            _Plan(
-                GroupKey(domain, pool, opponent.name, deal, seat),
-                probability / (len(members) * seats),
-                opponent,
-                dealt,
-            )
-            for pool, members in opponents.items()
-            for opponent in members
-            for deal, (dealt, probability) in enumerate(openings)
-            for seat in range(seats)
-        ]
+        plans = list(self.plans(opponents, iteration))
         mine = own_hand(plans, team=self.team)
         played = gathered(self._played(mine, sampler, iteration))
         found = {group.key: group for theirs in played for group in theirs}
         return [found[plan.key] for plan in plans]
 
-    def _played(self, plans: Sequence[_Plan], sampler: Sampler, iteration: int) -> list[Group]:
+    def plans(
+        self, opponents: Mapping[str, Sequence[Opponent | TextOpponent]], iteration: int
+    ) -> Iterator[Plan]:
+        """Every group, with what chance has dealt to it."""
+        game, domain = self.stage.game, self.stage.domain.name
+        every: Sequence[tuple[Episode | None, float]] = (
+            openings(game) if self.deals == "all" else [(None, 1 / self.deals)] * self.deals
+        )
+        for pool, members in opponents.items():
+            each = product(members, enumerate(every), range(game.seats))
+            for opponent, (deal, (dealt, probability)), seat in each:
+                key = GroupKey(domain, pool, opponent.name, deal, seat)
+                weight = probability / (len(members) * game.seats)
+                yield Plan(key, weight, opponent, dealt or self._deal(key, iteration))
+
+    def _deal(self, key: GroupKey, iteration: int) -> Episode:
+        """Chance's moves before the first decision."""
+        rng = generator(self.run_seed, "deal", iteration=iteration, group=self._deal_address(key))
+        return begin(self.stage.game).deal(rng)
+
+    def _deal_address(self, key: GroupKey) -> str:
+        """The address of all that chance does in these episodes."""
+        return key.address if self.own_deals else f"{key.domain}/{key.deal}"
+
+    def _played(self, plans: Sequence[Plan], sampler: Sampler, iteration: int) -> list[Group]:
         live = [one for plan in plans for one in self._seat_replicates(plan)]
         done = {(one.key, one.replicate): one for one in live}
         waiting = live
@@ -137,7 +152,7 @@ class Arena:
             for key, weight, *_ in plans
         ]
 
-    def _seat_replicates(self, plan: _Plan) -> list[_Live]:
+    def _seat_replicates(self, plan: Plan) -> list[_Live]:
         key, _, opponent, dealt = plan
         speaks = isinstance(opponent, TextOpponent)
         in_text = range(self.stage.game.seats) if speaks else (key.seat,)
@@ -161,7 +176,7 @@ class Arena:
                     self.run_seed,
                     "deal",
                     iteration=iteration,
-                    group=f"{one.key.domain}/{one.key.deal}/{settled}",
+                    group=f"{self._deal_address(one.key)}/{settled}",
                     replicate=0 if self.common_draws else one.replicate,
                     turn=number,
                 )
@@ -234,21 +249,6 @@ class Arena:
             seat=seat,
             turn=settled * MOST_DRAWS + number,
         )
-
-    def openings(self, iteration: int) -> list[tuple[Episode, float]]:
-        """The deals of this iteration: chance's moves before the first decision, and its share."""
-        if self.deals == "all":
-            return openings(self.stage.game)
-        addresses = [f"{self.stage.domain.name}/{deal}" for deal in range(self.deals)]
-        return [
-            (
-                begin(self.stage.game).deal(
-                    generator(self.run_seed, "deal", iteration=iteration, group=address)
-                ),
-                1 / self.deals,
-            )
-            for address in addresses
-        ]
 
 
 def _by_writer(waiting: Sequence[_Live], policy: Sampler) -> list[tuple[Writer, list[_Live]]]:

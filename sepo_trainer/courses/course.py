@@ -320,6 +320,7 @@ def set_out(
             config.seed,
             rollout.group_size,
             deals=rollout.deals,
+            own_deals=rollout.own_deals,
             style=rollout.style,
             max_retries=rollout.max_retries,
             team=config.sampler.tensor_parallel,

@@ -37,6 +37,7 @@ def evaluate(course: Course, *, episodes: int) -> Evaluation:
         course.arena,
         run_seed=course.config.seed + SEED_OFFSET,
         deals=-(-episodes // course.stage.game.seats),
+        own_deals=False,
         replicates=1,
         common_draws=False,
     )

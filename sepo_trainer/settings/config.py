@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from sepo_trainer.settings.adapter import AdapterConfig
 from sepo_trainer.settings.learning import LearningConfig
 from sepo_trainer.settings.records import HubConfig, KeepConfig, TrackingConfig
+from sepo_trainer.settings.rollout import RolloutConfig
 from sepo_trainer.settings.sampler import SamplerConfig
 from sepo_trainer.settings.section import NotNegative, Positive, Section, Share
 
@@ -101,32 +102,6 @@ class WarmStartConfig(Section):
     """Most distinct conversations (with fresh prompts: decisions) in one supervised step."""
     learning_rate: NotNegative = 3e-3
     """Peak; it rises over 20 steps and falls to 0 over the last 30 %."""
-
-
-class RolloutConfig(Section):
-    group_size: int = 8
-    """Episodes per (pool, opponent, deal, seat); each one's baseline is the others' mean."""
-    deals: Positive | Literal["all"] = "all"
-    """`all` plays every opening of the cards in every batch; a number draws that many."""
-    style: Literal["conversation", "fresh"] = "fresh"
-    """One growing chat per episode, or one complete prompt per decision."""
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    """Of the policy. Play, training and every exact number use this one."""
-    max_new_tokens: Positive = 32
-    """A reply that has not ended by then is cut off, and most likely unreadable."""
-    max_retries: Annotated[int, Field(ge=0)] = 1
-    """Further tries after an unreadable reply before the move is forfeited."""
-    most_fouls: Share = 0.5
-    """Forfeits per decision above which a run stops: it would learn from babble."""
-
-    @model_validator(mode="after")
-    def _a_group_needs_company(self) -> RolloutConfig:
-        if self.group_size < 2:
-            raise ValueError(
-                f"group_size is {self.group_size}, but a group of one is its own baseline, so "
-                "every advantage is zero. Use at least 2 (8 is usual)."
-            )
-        return self
 
 
 class BudgetConfig(Section):
@@ -353,6 +328,10 @@ class RunConfig(Section):
             "sampler.engine": (
                 *(self.sampler.engine, "vllm", "transformers"),
                 "vLLM has not been tried with that",
+            ),
+            "learning.optimizer": (
+                *(self.learning.optimizer, "muon", "adamw"),
+                "a matrix is turned as a whole",
             ),
         }
         if self.adapter.kind == "none":

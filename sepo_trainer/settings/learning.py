@@ -21,6 +21,9 @@ class LearningConfig(Section):
     """The share of it that is left at the last iteration; linear in between."""
     rise: Annotated[int, Field(ge=0)] = 0
     """Iterations over which the rate rises first, while Adam learns how large gradients are."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """Who turns gradients into steps after the warm start. `muon` moves the matrices inside the
+    layers as far by what is rarely met as by the rest; what else there is it leaves to AdamW."""
     advantage: Literal["centered", "std", "rae"] = "centered"
     """Leave-one-out mean; divided by the group's deviation; or less a running mean of the role."""
     loss: Literal["clipped", "dr_grpo", "dapo", "gspo", "cispo"] = "clipped"

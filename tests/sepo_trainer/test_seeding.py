@@ -98,3 +98,16 @@ def test_all_opponents_and_arms_meet_the_same_deals():
         dealt.setdefault(group.key.deal, set()).add(opening(group.rollouts[0], CHANCE))
     assert [len(cards) for cards in dealt.values()] == [1] * 6
     assert len(set.union(*dealt.values())) > 1
+
+
+def test_deals_of_their_own_are_shared_by_replicates_alone():
+    rollout = {"deals": 2, "own_deals": True, "max_new_tokens": 4}
+    run = run_with(UNTRAINED, game={"name": "item_negotiation"}, group_size=2, rollout=rollout)
+    dealt = []
+    for iteration in (0, 1):
+        opponents = run.course.read().opponents
+        for group in run.course.arena.play(run.course.sampler, opponents, iteration=iteration):
+            (cards,) = {opening(each, CHANCE) for each in group.rollouts}
+            dealt.append(cards)
+    # Two deals in two iterations are four when shared; here nearly every group's is another.
+    assert len(set(dealt)) > 0.9 * len(dealt) > 4
