@@ -63,8 +63,8 @@ class GroupKey(NamedTuple):
     pool: str
     opponent: str
     deal: int
-    """Which opening the cards had; with the iteration it fixes every later chance draw, though for
-    each opponent and seat alone where these have deals of their own."""
+    """Its number. With the iteration it fixes all that chance does; under own deals, together with
+    the opponent and the seat."""
     seat: int
 
     @property

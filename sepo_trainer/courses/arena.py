@@ -74,8 +74,8 @@ class Arena:
         replicates: episodes per group.
         deals: ``"all"`` plays every opening of the cards in every batch, weighted by its
             probability; a number draws that many afresh each iteration.
-        own_deals: those that are drawn are others with every opponent in every seat, so that a
-            batch is of as many as it can; else the same with all, as comparing them wants.
+        own_deals: those that are drawn are drawn anew for every opponent in every seat, so that a
+            batch holds many more; else all meet the same, which makes opponents comparable.
     """
 
     stage: Stage
@@ -100,26 +100,30 @@ class Arena:
         iteration: int,
     ) -> list[Group]:
         """Every (pool, opponent, deal, seat) of ``opponents`` once, as groups in that order."""
-        plans = list(self.plans(opponents, iteration))
+        plans = list(self.plans(opponents, iteration=iteration))
         mine = own_hand(plans, team=self.team)
         played = gathered(self._played(mine, sampler, iteration))
         found = {group.key: group for theirs in played for group in theirs}
         return [found[plan.key] for plan in plans]
 
     def plans(
-        self, opponents: Mapping[str, Sequence[Opponent | TextOpponent]], iteration: int
+        self, opponents: Mapping[str, Sequence[Opponent | TextOpponent]], *, iteration: int
     ) -> Iterator[Plan]:
-        """Every group, with what chance has dealt to it."""
+        """Every (pool, opponent, deal, seat), in that order, with what chance has dealt to it."""
         game, domain = self.stage.game, self.stage.domain.name
-        every: Sequence[tuple[Episode | None, float]] = (
-            openings(game) if self.deals == "all" else [(None, 1 / self.deals)] * self.deals
-        )
+        known: list[tuple[Episode, float]] = []
+        if self.deals == "all":
+            known = openings(game)
+            shares = [probability for _, probability in known]
+        else:
+            shares = [1 / self.deals] * self.deals
         for pool, members in opponents.items():
-            each = product(members, enumerate(every), range(game.seats))
-            for opponent, (deal, (dealt, probability)), seat in each:
+            for opponent, (deal, share), seat in product(
+                members, enumerate(shares), range(game.seats)
+            ):
                 key = GroupKey(domain, pool, opponent.name, deal, seat)
-                weight = probability / (len(members) * game.seats)
-                yield Plan(key, weight, opponent, dealt or self._deal(key, iteration))
+                dealt = known[deal][0] if known else self._deal(key, iteration)
+                yield Plan(key, share / (len(members) * game.seats), opponent, dealt)
 
     def _deal(self, key: GroupKey, iteration: int) -> Episode:
         """Chance's moves before the first decision."""

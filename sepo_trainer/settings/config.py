@@ -322,6 +322,18 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _own_deals_are_drawn(self) -> RunConfig:
+        for game in self.games:
+            played = self.alone(game).rollout
+            if played.own_deals and played.deals == "all":
+                raise ValueError(
+                    f"rollout.own_deals is true, but rollout.deals of {game} is 'all', so every "
+                    "opponent meets all of them in any case. Set deals to a number, or own_deals "
+                    f"to false; in a joint run under courses.{game}.rollout."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_split_stays_split(self) -> RunConfig:
         whole: dict[str, tuple[str, str, str, str]] = {
             "adapter.warm": (self.adapter.warm, "merged", "stacked", "merging takes whole weights"),
@@ -331,7 +343,7 @@ class RunConfig(Section):
             ),
             "learning.optimizer": (
                 *(self.learning.optimizer, "muon", "adamw"),
-                "a matrix is turned as a whole",
+                "Muon needs each matrix whole",
             ),
         }
         if self.adapter.kind == "none":

@@ -20,10 +20,10 @@ class LearningConfig(Section):
     final_rate: Share = 0.01
     """The share of it that is left at the last iteration; linear in between."""
     rise: Annotated[int, Field(ge=0)] = 0
-    """Iterations over which the rate rises first, while Adam learns how large gradients are."""
+    """Iterations over which the rate rises first, while AdamW learns how large gradients are."""
     optimizer: Literal["adamw", "muon"] = "adamw"
-    """Who turns gradients into steps after the warm start. `muon` moves the matrices inside the
-    layers as far by what is rarely met as by the rest; what else there is it leaves to AdamW."""
+    """After the warm start. `muon` makes all directions of a matrix alike, so that rare situations
+    move it as far as common ones: of those inside the layers; AdamW moves the rest."""
     advantage: Literal["centered", "std", "rae"] = "centered"
     """Leave-one-out mean; divided by the group's deviation; or less a running mean of the role."""
     loss: Literal["clipped", "dr_grpo", "dapo", "gspo", "cispo"] = "clipped"

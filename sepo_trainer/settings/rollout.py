@@ -15,7 +15,8 @@ class RolloutConfig(Section):
     deals: Positive | Literal["all"] = "all"
     """`all` plays every opening of the cards in every batch; a number draws that many."""
     own_deals: bool = False
-    """Other deals are drawn with every opponent in every seat, so that a batch is of many more."""
+    """Draw the `deals` anew for every opponent in every seat, so that a batch holds many more; else
+    all of them meet the same."""
     style: Literal["conversation", "fresh"] = "fresh"
     """One growing chat per episode, or one complete prompt per decision."""
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -33,14 +34,5 @@ class RolloutConfig(Section):
             raise ValueError(
                 f"group_size is {self.group_size}, but a group of one is its own baseline, so "
                 "every advantage is zero. Use at least 2 (8 is usual)."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _own_deals_are_drawn(self) -> RolloutConfig:
-        if self.own_deals and self.deals == "all":
-            raise ValueError(
-                "own_deals is true, but deals is 'all', so every opponent meets all of them. Set "
-                "rollout.deals to a number, or leave rollout.own_deals out."
             )
         return self

@@ -196,6 +196,7 @@ def tabular_run(stage: Stage, *, theta: Tensor | None = None, **settings: object
             config.seed,
             rollout.group_size,
             deals=rollout.deals,
+            own_deals=rollout.own_deals,
             style=rollout.style,
         ),
         weights=stage.domain.harms.published,

@@ -79,6 +79,12 @@ def test_evaluation_is_the_same_each_time(run):
     assert repr(evaluate(only, episodes=24)) == repr(evaluate(only, episodes=24))
 
 
+def test_all_opponents_meet_the_same_deals_whatever_training_deals(run):
+    """Else an interval over deals would hold the difference between opponents' cards too."""
+    apart = changing(run, arena=replace(run.course.arena, deals=1, own_deals=True))
+    assert repr(evaluate(apart.course, episodes=24)) == repr(evaluate(run.course, episodes=24))
+
+
 def test_heldout_opponents_are_never_trained_on(run):
     table = run.course.table()
     met = {o.name for pool in run.course.opponents(table).values() for o in pool}

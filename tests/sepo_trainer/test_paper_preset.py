@@ -58,6 +58,7 @@ def test_it_has_the_published_numbers(name):
     config, kuhn = published(name), name == "kuhn_poker"
     rollout, learning = config.rollout, config.learning
     assert (rollout.group_size, rollout.deals, rollout.style) == (4, 1, "fresh")
+    assert (rollout.own_deals, learning.optimizer) == (False, "adamw")
     assert (rollout.temperature, rollout.max_new_tokens) == (0.8, 512)
     assert (config.warm_start.thoughts, config.warm_start.notes) == (True, False)
     assert config.objective.penalty_credit == "shared"

@@ -28,9 +28,12 @@ VARIANTS = {
         *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
         *("--selfplay.every", "2", "--selfplay.keep", "2", "--objective.curriculum", "0.3"),
     ],
+    "two optimisers and own deals": [
+        *("--learning.optimizer", "muon", "--rollout.deals", "2", "--rollout.own-deals", "true"),
+    ],
 }
 """Running baselines, past responses, a reference that moves, a multiplier, snapshots of the policy;
-the optimiser is always there."""
+an optimiser, or two, is always there."""
 
 
 @pytest.fixture(scope="module", autouse=True)
