@@ -90,7 +90,7 @@ REFUSED = {
     "[rollout]\ndeals = 'some'": "rollout.deals is 'some', but",
     "[rollout]\nown_deals = true": "own_deals is true, but rollout.deals of kuhn_poker is 'all'",
     "[learning]\noptimizer = 'sgd'": "learning.optimizer is 'sgd', but",
-    "[learning]\noptimizer = 'muon'\n[model]\nsharded = true": "learning.optimizer is 'muon': Muon needs",
+    "[learning]\noptimizer = 'muon'\n[model]\nsharded = true": "is 'muon': Muon needs each matrix",
     "[game]\noptions = {hands = [1]}": "game.options.hands is [1], but",
     "[rollout]\nmax_retries = -1": "rollout.max_retries is -1, but",
     "[learning]\niterations = 0": "learning.iterations is 0, but",
