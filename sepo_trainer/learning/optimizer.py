@@ -43,18 +43,16 @@ class MuonAndAdamW(Optimizer):
     def __init__(
         self, matrices: Sequence[Tensor], others: Sequence[Tensor], *, betas: Betas
     ) -> None:
-        self._parts: list[Optimizer] = []
-        if matrices:
-            muon = torch.optim.Muon(
-                matrices,
-                weight_decay=0.0,
-                momentum=MOMENTUM,
-                nesterov=True,
-                ns_steps=NEWTON_SCHULZ_STEPS,
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self._parts.append(muon)
-        if others:
+        muon = torch.optim.Muon(
+            matrices,
+            weight_decay=0.0,
+            momentum=MOMENTUM,
+            nesterov=True,
+            ns_steps=NEWTON_SCHULZ_STEPS,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self._parts: list[Optimizer] = [muon]
+        if others:  # an adapter has matrices alone
             self._parts.append(adamw(others, betas=betas))
         super().__init__([group for part in self._parts for group in part.param_groups], {})
 
@@ -72,15 +70,22 @@ def optimizer(
     *,
     betas: Betas,
 ) -> Optimizer:
-    """The optimiser of ``weights``, which are some or all of the ``model``'s."""
+    """The optimiser of ``weights``, which are some or all of the ``model``'s.
+
+    Raises:
+        ValueError: Muon would have nothing to move.
+    """
     if kind == "adamw":
         return adamw(weights, betas=betas)
     inside = {id(weight) for weight in _matrices(model)}
-    return MuonAndAdamW(
-        [weight for weight in weights if id(weight) in inside],
-        [weight for weight in weights if id(weight) not in inside],
-        betas=betas,
-    )
+    matrices = [weight for weight in weights if id(weight) in inside]
+    if not matrices:
+        raise ValueError(
+            f"learning.optimizer is 'muon', but no layer of {type(model).__name__} has a matrix "
+            "that learns. Set it to 'adamw'."
+        )
+    others = [weight for weight in weights if id(weight) not in inside]
+    return MuonAndAdamW(matrices, others, betas=betas)
 
 
 def _matrices(model: PreTrainedModel) -> Iterable[Tensor]:

@@ -85,6 +85,13 @@ def test_an_adapter_alone_is_all_muons():
     assert not any(torch.equal(before[name], weight) for name, weight in learning.items())
 
 
+def test_nothing_for_muon_is_refused():
+    model = MODELS["tied head"]()
+    table = model.get_input_embeddings().weight
+    with pytest.raises(ValueError, match="no layer of Qwen3ForCausalLM has a matrix"):
+        optimizer("muon", model, [table], betas=BETAS)
+
+
 def test_what_is_not_muons_moves_as_with_adamw_alone():
     mine, other = (torch.ones(3, requires_grad=True) for _ in range(2))
     matrix = torch.zeros((4, 4), requires_grad=True)
