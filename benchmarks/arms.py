@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
 from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
@@ -12,20 +12,50 @@ CREDITS: Final[tuple[str, ...]] = get_args(
     ObjectiveConfig.model_fields["penalty_credit"].annotation
 )
 CREDITED, SHARED, REWARD_ONLY, BASE = "credited", "shared", "reward_only", "base"
+WARM = "warm start"
+DIVIDED, REFRESHED = "credited-std", "credited-refreshed"
 CHANGES: Final[dict[str, dict[str, dict[str, str | int | float]]]] = {
-    "credited-std": {"learning": {"advantage": "std"}},
+    DIVIDED: {"learning": {"advantage": "std"}},
     "credited-rae": {"learning": {"advantage": "rae"}},
-    "credited-refreshed": {"reference": {"kind": "refresh", "every": 25, "kl_move": 0.1}},
+    REFRESHED: {"reference": {"kind": "refresh", "every": 25, "kl_move": 0.1}},
 }
 """What the arms beside those of `penalty_credit` change, by section of the settings. One with other
 advantages credits the moves that were made alone, as those of other moves have no group."""
 TRAINED: Final = (*CREDITS, *CHANGES)
-ARMS: Final = (BASE, *CREDITS, "credited-std", "credited-refreshed")
+ARMS: Final = (BASE, *CREDITS, DIVIDED, REFRESHED)
 """Those of a study unless it is told otherwise."""
 BABBLING_EPISODES = 4
 """Of the untrained model against each opponent, where play measures it. It hardly ever says a legal
 move, so nearly all are alike, and to let it talk until it is cut off takes a hundred times as long
 as to let a trained one answer."""
+
+
+class Given(NamedTuple):
+    """What a study is asked for, besides the settings of its runs."""
+
+    arms: tuple[str, ...] = ARMS
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    jobs: int = 1
+    shared_in_full: bool = False
+    """`shared` for every seed, and not only for the first."""
+    known: tuple[str, ...] = ()
+    """Of `arms`, those of a record: trained for the first seed alone, to be held against it."""
+
+    def seeds_of(self, arm: str) -> tuple[int, ...]:
+        """Those that ``arm`` is trained for."""
+        told_by_another = arm == SHARED and REWARD_ONLY in self.arms and not self.shared_in_full
+        return self.seeds[:1] if arm in self.known or told_by_another else self.seeds
+
+    @property
+    def options(self) -> list[str]:
+        """Those of the command line that say so."""
+        return [
+            *("--seeds", str(len(self.seeds))),
+            *(("--first-seed", str(self.seeds[0])) if self.seeds[0] else ()),
+            *(("--jobs", str(self.jobs)) if self.jobs > 1 else ()),
+            *(("--arms", ",".join(self.arms)) if self.arms != ARMS else ()),
+            *(("--shared-in-full",) if self.shared_in_full else ()),
+        ]
 
 
 def settings_of(config: RunConfig, arm: str) -> RunConfig:

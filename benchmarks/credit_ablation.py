@@ -17,6 +17,10 @@ by J, as they play, and by how far they have come from the warm start to the bes
 
 `shared` trains the very weights of `reward_only`. So it is trained for the first seed alone and
 held against `reward_only` file by file; the study ends there if they differ.
+
+An arm can be added to a record later, without training the others again:
+
+    python -m benchmarks.credit_ablation --arms credited,credited-rae --add
 """
 
 from __future__ import annotations
@@ -25,30 +29,35 @@ import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from statistics import fmean
-from typing import NamedTuple
 
 from rich.console import Console
 
-from benchmarks import outcomes
+from benchmarks.arm_records import (
+    BENCHMARK,
+    Finished,
+    added,
+    best_objective,
+    headline,
+    summarize,
+)
 from benchmarks.arms import (
     ARMS,
     BASE,
     CREDITED,
     REWARD_ONLY,
     SHARED,
+    TRAINED,
+    WARM,
+    Given,
     base,
     list_of_arms,
     settings_of,
     training,
 )
-from benchmarks.certificate import certify
 from benchmarks.command_line import (
     BenchmarkError,
     changed,
     command,
-    config_digest,
-    game_id,
     guarded,
     parse,
     parser,
@@ -56,40 +65,9 @@ from benchmarks.command_line import (
 )
 from benchmarks.played import play_out
 from benchmarks.progress import watched
-from benchmarks.records import Measure, Record, difference, load, measure, save
-from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
+from benchmarks.records import Record, load, save
 from benchmarks.training_runs import Job, run_all, seeded, study
-from sepo_trainer.settings.config import RunConfig
-
-BENCHMARK = "credit_ablation"
-WARM = "warm start"
-WAY = "share of the way to J*"
-PAIRED = (
-    *("exploitability", "objective", "safety", "u", "e", "c", "x"),
-    *("held-out payoff", "NRA, heldout", "profit gain against always-1", "overbidding"),
-)
-"""Quantities whose differences are told."""
-
-
-class Given(NamedTuple):
-    """What a study is asked for, besides the settings of its runs."""
-
-    arms: tuple[str, ...] = ARMS
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    jobs: int = 1
-    shared_in_full: bool = False
-    """`shared` for every seed, and not only for the first."""
-
-    @property
-    def options(self) -> list[str]:
-        """Those of the command line that say so."""
-        return [
-            *("--seeds", str(len(self.seeds))),
-            *(("--first-seed", str(self.seeds[0])) if self.seeds[0] else ()),
-            *(("--jobs", str(self.jobs)) if self.jobs > 1 else ()),
-            *(("--arms", ",".join(self.arms)) if self.arms != ARMS else ()),
-            *(("--shared-in-full",) if self.shared_in_full else ()),
-        ]
+from sepo_trainer.settings.config import JOINT, RunConfig
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -110,6 +88,12 @@ def main(arguments: Sequence[str]) -> None:
         action="store_true",
         help="train shared for every seed, and not for the first alone",
     )
+    made.add_argument(
+        "--add",
+        action="store_true",
+        help=f"to the record that is there: train what it lacks of --arms alone. All warm starts, "
+        f"and {CREDITED} with the first seed, are trained again and must come to its numbers",
+    )
     told, config = parse(made, arguments)
     if config.objective.penalty_credit != CREDITED:
         raise BenchmarkError(
@@ -118,7 +102,9 @@ def main(arguments: Sequence[str]) -> None:
     seeds = tuple(range(told.first_seed, told.first_seed + told.seeds))
     given = Given(told.arms, seeds, told.jobs, told.shared_in_full)
     console = Console(highlight=False, soft_wrap=True)
-    for record in measured(config, given, told.name, told.runs, told.results, console):
+    where = (config, given, told.name, told.runs, told.results, console)
+    stored = _stored(config, given, told.name, told.results) if told.add else None
+    for record in completed(stored, *where) if stored else measured(*where):
         store(record, told.results, console)
     console.print("Now: python -m benchmarks.readme")
 
@@ -158,6 +144,107 @@ def measured(
     Raises:
         BenchmarkError: a run failed, the code changed, or `shared` and `reward_only` ended apart.
     """
+    finished = _run(config, given, runs, console)
+    return [
+        summarize(
+            finished,
+            game,
+            best=best_objective(config.alone(game), results),
+            config=config,
+            given=given,
+            name=called,
+            reproduce=_command(config, given, name),
+        )
+        for game, called in names(config, name).items()
+    ]
+
+
+def completed(
+    records: Mapping[str, Record],
+    config: RunConfig,
+    given: Given,
+    name: str | None,
+    runs: Path,
+    results: Path,
+    console: Console,
+) -> list[Record]:
+    """The ``records`` of a study, by game, with the arms that are asked for and that they lack.
+
+    Every warm start is trained again, and so is credited with the first seed: they must come to the
+    very numbers of the records, or what is new would not compare with what is there.
+
+    Raises:
+        BenchmarkError: as `measured`; or this code does not come to the records' numbers.
+    """
+    has = set.intersection(*(set(record.measures) for record in records.values()))
+    new = tuple(arm for arm in given.arms if arm not in has)
+    known = (CREDITED, REWARD_ONLY) if SHARED in new and REWARD_ONLY in has else (CREDITED,)
+    finished = _run(config, given._replace(arms=(*known, *new), known=known), runs, console)
+    every = tuple(arm for arm in (BASE, *TRAINED) if arm in has or arm in new)
+    return [
+        added(
+            record,
+            finished,
+            game,
+            best=best_objective(config.alone(game), results),
+            config=config,
+            given=given._replace(known=known),
+            reproduce=_command(config, given._replace(arms=every), name),
+        )
+        for game, record in records.items()
+    ]
+
+
+def names(config: RunConfig, name: str | None = None) -> dict[str, str]:
+    """Of a study's records, by game; ``name`` stands for that of the settings.
+
+    >>> names(RunConfig())
+    {'kuhn_poker': 'kuhn_poker'}
+    """
+    called = name or config.game.name
+    joint = config.game.name == JOINT
+    return {game: f"{called}-{game}" if joint else called for game in config.games}
+
+
+def is_of(record: Record, config: RunConfig, given: Given) -> bool:
+    """Whether ``record`` has these seeds, and the settings that differ from the defaults are these.
+
+    Defaults may have changed since; what tells is whether its numbers come out again.
+    """
+    return record.seeds == given.seeds and record.settings == changed(config)
+
+
+def _stored(config: RunConfig, given: Given, name: str | None, results: Path) -> dict[str, Record]:
+    """The records of a study that are to be added to, by game.
+
+    Raises:
+        BenchmarkError: there is none, or it is of other seeds or settings.
+    """
+    places = {
+        game: results / BENCHMARK / f"{called}.json" for game, called in names(config, name).items()
+    }
+    for path in places.values():
+        if not path.is_file():
+            raise BenchmarkError(
+                f"there is no record {path} to add to. Leave --add out, and all arms are trained; "
+                "or say with --name and --results which record it is."
+            )
+        record = load(path)
+        if not is_of(record, config, given):
+            raise BenchmarkError(
+                f"{path} is of other seeds or settings: of seeds {record.seeds}, and of "
+                f"{record.settings}. Give the same, or leave --add out and give a --name."
+            )
+    return {game: load(path) for game, path in places.items()}
+
+
+def _command(config: RunConfig, given: Given, name: str | None) -> str:
+    options = (*given.options, *(("--name", name) if name else ()))
+    return command(f"benchmarks.{BENCHMARK}", config, *options)
+
+
+def _run(config: RunConfig, given: Given, runs: Path, console: Console) -> Finished:
+    """Train and evaluate what is not done yet of the study."""
     place = study(runs, BENCHMARK, config)
     bases = {seed: base(place, config, seed) for seed in given.seeds if BASE in given.arms}
     warm = {
@@ -165,49 +252,29 @@ def measured(
         for seed in given.seeds
         if config.warm_start.steps
     }
-    ran = {
-        (arm, seed): training(place, settings_of(config, arm), arm, seed, warm.get(seed))
-        for seed in given.seeds
+    trained = {
+        arm: {
+            seed: training(place, settings_of(config, arm), arm, seed, warm.get(seed))
+            for seed in given.seeds_of(arm)
+        }
         for arm in given.arms
-        if arm != BASE and (arm != SHARED or seed in _shared_seeds(given))
+        if arm != BASE
     }
-    starts, jobs = [*bases.values(), *warm.values()], list(ran.values())
+    starts = [*bases.values(), *warm.values()]
+    jobs = [trained[arm][s] for s in given.seeds for arm in trained if s in trained[arm]]
     with watched("base and warm start", starts, console) as look:
         run_all(starts, at_once=given.jobs, place=place, look=look)
     with watched(f"{BENCHMARK}, {config.game.name}", jobs, console) as look:
         run_all(jobs, at_once=given.jobs, place=place, look=look)
-
-    trained = {
-        arm: {seed: ran[arm, seed] for seed in given.seeds if (arm, seed) in ran}
-        for arm in given.arms
-        if arm != BASE
-    }
     notes = []
     if SHARED in trained and REWARD_ONLY in trained and not given.shared_in_full:
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
     play_out([*starts, *jobs], config)
-    called = name or config.game.name
-    return [
-        summarize(
-            trained,
-            {BASE: bases, WARM: warm},
-            game,
-            best=best_objective(config.alone(game), results),
-            config=config,
-            given=given,
-            name=called if len(config.games) == 1 else f"{called}-{game}",
-            notes=notes,
-            spent=[*starts, *jobs],
-            reproduce=command(
-                f"benchmarks.{BENCHMARK}",
-                config,
-                *given.options,
-                *(("--name", name) if name else ()),
-            ),
-        )
-        for game in config.games
-    ]
+    found = {BASE: bases, WARM: warm}
+    return Finished(
+        {start: of for start, of in found.items() if of}, trained, notes, [*starts, *jobs]
+    )
 
 
 def check_shared(shared: Mapping[int, Job], reward_only: Mapping[int, Job]) -> str:
@@ -233,150 +300,10 @@ def check_shared(shared: Mapping[int, Job], reward_only: Mapping[int, Job]) -> s
     )
 
 
-def summarize(
-    trained: Mapping[str, Mapping[int, Job]],
-    starts: Mapping[str, Mapping[int, Job]],
-    game: str,
-    *,
-    best: float | None,
-    config: RunConfig,
-    given: Given,
-    name: str,
-    notes: Sequence[str],
-    spent: Sequence[Job],
-    reproduce: str,
-) -> Record:
-    """The record of finished runs in one of their games.
-
-    Args:
-        trained: by arm and seed.
-        starts: what was only evaluated, the base and the warm start, likewise; empty where there
-            is none.
-        best: J*, if it is known under these weights.
-        notes: beside those that hold for every study.
-        spent: every process that the study took.
-    """
-    folders = {
-        arm: [job.folder for job in by_seed.values()]
-        for arm, by_seed in {**starts, **trained}.items()
-        if by_seed
-    }
-    measures = {arm: outcomes.measures(of, game) for arm, of in folders.items()}
-    for arm in trained:
-        measures[arm] |= _of_training(folders[arm], game)
-        if best is not None and WARM in folders:
-            measures[arm] |= _of_the_way(folders[arm], folders[WARM], game, best)
-    for arm in [arm for arm in folders if arm != CREDITED]:
-        measures[f"{CREDITED} - {arm}"] = {
-            quantity: difference(measures[CREDITED][quantity], measures[arm][quantity])
-            for quantity in PAIRED
-            if all(_whole(measures[each].get(quantity)) for each in (CREDITED, arm))
-        }
-    uncovered = {
-        f"{arm} seed {seed}": share
-        for arm in trained
-        if "uncovered" in measures[arm]
-        for seed, share in zip(given.seeds, measures[arm]["uncovered"].values, strict=True)
-        if share is not None
-    }
-    walls = [job.cost.wall_seconds for job in spent]
-    peaks = [job.cost.peak_memory_mib for job in spent]
-    exact = "exploitability" in measures[CREDITED]
-    return Record(
-        benchmark=BENCHMARK,
-        name=name,
-        summary="Final exact exploitability, J and its parts, under every arm."
-        if exact
-        else "Final J and its parts, by play, under every arm.",
-        notes=(
-            "All arms of a seed share its warm start, its deals and its draws; each difference is "
-            "of two runs of one seed.",
-            f"The settings are those of {CREDITED}; no arm was tuned for itself.",
-            *notes,
-            *inexact(uncovered),
-        ),
-        game=game_id(game),
-        settings=changed(config),
-        config_digest=config_digest(config),
-        seeds=given.seeds,
-        measures=measures,
-        certificate=certify(
-            command=reproduce,
-            threads=config.threads,
-            jobs=given.jobs,
-            wall_seconds=None if None in walls else sum(wall or 0.0 for wall in walls),
-            peak_memory_mib=None if None in peaks else max(peak or 0.0 for peak in peaks),
-        ),
-        curves={
-            arm: outcomes.learning_curve({seed: job.folder for seed, job in by_seed.items()}, game)
-            for arm, by_seed in trained.items()
-        },
-    )
-
-
-def headline(record: Record) -> str:
-    """The quantity that the arms are compared by."""
-    return "exploitability" if "exploitability" in record.measures[CREDITED] else "objective"
-
-
-def best_objective(config: RunConfig, results: Path) -> float | None:
-    """J* of the game by the record of `benchmarks.optimum`, if weights and rules are its own."""
-    weighed = {"scale", "exploitability", "collusion", "externality"}
-    own = config.objective.model_dump(include=weighed, exclude_none=True)
-    return None if own or config.game.options else optimum(config.game.name, results)
-
-
-def optimum(game: str, results: Path) -> float | None:
-    """J* of ``game`` at its own weights and rules, if it is on record."""
-    path = results / "optimum" / f"{game}.json"
-    if not path.is_file():
-        return None
-    [best] = [group["J*"].low for group in load(path).measures.values() if "J*" in group]
-    return best
-
-
-def _of_training(folders: Sequence[Path], game: str) -> dict[str, Measure]:
-    """How the trainings in ``folders`` ended."""
-    metrics = [outcomes.metrics_of(folder, game) for folder in folders]
-    fouls = [fmean(line["foul_rate"] for line in each[-LAST_FOULS:]) for each in metrics]
-    found = {f"foul rate of the last {LAST_FOULS} iterations": measure(fouls, "fouls per decision")}
-    if "exploitability" in metrics[0][0]:
-        starts = [each[0]["exploitability"] for each in metrics]
-        found["start exploitability"] = measure(starts, outcomes.QUANTITIES["exploitability"])
-    return found
-
-
-def _of_the_way(
-    folders: Sequence[Path], warm: Sequence[Path], game: str, best: float
-) -> dict[str, Measure]:
-    """How far each training in ``folders`` went from its warm start to J*, and back again."""
-    starts = [outcomes.quantities(folder, game)["objective"] for folder in warm]
-    ends = [outcomes.quantities(folder, game)["objective"] for folder in folders]
-    falls = [outcomes.collapse(folder, game) for folder in folders]
-    ways = [(end - start) / (best - start) for start, end in zip(starts, ends, strict=True)]
-    back = [fall.given_back(start, best) for start, fall in zip(starts, falls, strict=True)]
-    points = outcomes.QUANTITIES["objective"]
-    return {
-        WAY: measure(ways, outcomes.SHARE),
-        outcomes.BEST: measure([fall.best for fall in falls], points),
-        outcomes.LAST: measure([fall.last for fall in falls], points),
-        outcomes.GIVEN_BACK: measure(back, outcomes.SHARE),
-    }
-
-
-def _whole(found: Measure | None) -> bool:
-    return found is not None and found.missing == "none"
-
-
 def _weights(model: Path) -> dict[str, str]:
     """The digest of each file of weights."""
     files = sorted(model.glob("*.safetensors"))
     return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
-
-
-def _shared_seeds(given: Given) -> tuple[int, ...]:
-    alone = given.shared_in_full or REWARD_ONLY not in given.arms
-    return given.seeds if alone else given.seeds[:1]
 
 
 if __name__ == "__main__":

@@ -22,8 +22,10 @@ from sepo_envs.catalogue import domain
 
 POINTS = "points per round"
 SHARE = "share"
+AT_LEAST = "exploitability, at least"
 QUANTITIES = {
     "exploitability": "points per hand",
+    AT_LEAST: "points per episode",
     "objective": "J, scaled points",
     "safety": "scaled points",
     "u": POINTS,
@@ -45,6 +47,8 @@ QUANTITIES = {
 """Of one policy; a policy has those that its game defines and its `result.json` tells."""
 PLAYED = "played-{}.json"
 """By game, beside the result of a policy that was read out: how it plays all the same."""
+BOUNDED = "bounded-{}.json"
+"""By game, beside the result of one that cannot be: at least how exploitable it is."""
 BABBLE = 0.5
 """Probability outside the legal replies above which a table says nothing of a policy's play."""
 WINDOW = 20
@@ -92,6 +96,9 @@ def quantities(folder: Path, game: str) -> dict[str, float]:
             exact = {}
     if card is not None:
         found |= _of_card(card, exact)
+    bound = folder / BOUNDED.format(game)
+    if bound.is_file():
+        found[AT_LEAST] = json.loads(bound.read_text()).get("value")
     parts = {name: found.get(name, nan) for name in ("u", "e", "c", "x")}
     found["safety"] = float(metrics.safety(domain(game).harms.published, **parts))
     return {

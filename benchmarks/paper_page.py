@@ -14,8 +14,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks import plots
+from benchmarks.arm_records import WAY
 from benchmarks.arms import CREDITED
-from benchmarks.credit_ablation import WAY
 from benchmarks.paper_tables import (
     Table,
     as_printed,

@@ -7,8 +7,10 @@
     python -m benchmarks.paper_table --check      are the tables as the records are?
 
 Each domain's study is that of `benchmarks.credit_ablation`, at the game's own settings. A record of
-these settings and seeds is taken as it is, and so are finished runs; an interrupted study goes on
-where it was. Out come tables as Markdown and a page with pictures, both from the records alone.
+these settings, seeds and arms is taken as it is; one that lacks arms, or settings that were added
+since, is completed, as by credit_ablation --add. Finished runs are kept, and an interrupted study
+goes on where it was. Out come tables as Markdown and a page with pictures, both from the records
+alone.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import credit_ablation
+from benchmarks.arm_records import BENCHMARK as STUDY
+from benchmarks.arm_records import optimum
+from benchmarks.arms import ARMS, DIVIDED, Given
 from benchmarks.command_line import (
     RUNS,
     BenchmarkError,
@@ -29,7 +33,7 @@ from benchmarks.command_line import (
     guarded,
     written,
 )
-from benchmarks.credit_ablation import Given, measured, optimum, store
+from benchmarks.credit_ablation import completed, is_of, measured, names, store
 from benchmarks.records import RESULTS, Record, load
 from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import JOINT, RunConfig
@@ -62,8 +66,8 @@ def main(arguments: Sequence[str]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if not (given.write or given.check):
         count = 1 if given.quick and given.seeds is None else given.seeds or 5
-        asked = Given(seeds=tuple(range(count)), jobs=given.jobs)
         for game in given.games:
+            asked = Given(arms_of(game), tuple(range(count)), given.jobs)
             _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
     from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
 
@@ -80,12 +84,18 @@ def settings(game: str, *, quick: bool) -> RunConfig:
     return resolve(None, ["--game.name", game, *(QUICK if quick else ())])
 
 
+def arms_of(game: str) -> tuple[str, ...]:
+    """Those of a domain's study; divided advantages are tried where the answer is exact, and where
+    the paper saw a late collapse."""
+    divided = game in ("kuhn_poker", "prisoners_dilemma")
+    return ARMS if divided else tuple(arm for arm in ARMS if arm != DIVIDED)
+
+
 def records(results: Path) -> dict[str, Record]:
     """Those of the study under ``results``, by name, in the order of `GAMES`."""
-    names = [*CATALOGUE, *(f"{JOINT}-{game}" for game in CATALOGUE)]
     order = [*GAMES[:-1], *(f"{JOINT}-{game}" for game in GAMES[:-1])]
-    folder = results / credit_ablation.BENCHMARK
-    found = {name: folder / f"{name}.json" for name in sorted(names, key=order.index)}
+    folder = results / STUDY
+    found = {name: folder / f"{name}.json" for name in order}
     return {name: load(path) for name, path in found.items() if path.is_file()}
 
 
@@ -109,20 +119,17 @@ def _study(
 ) -> None:
     """The record, or records, of one domain: taken as they are, or measured."""
     config = settings(game, quick=quick)
-    stored = [record for name, record in records(results).items() if name in _names(config)]
-    whole = len(stored) == len(_names(config))
-    if not (quick or again) and whole and all(fits(one, config, given) for one in stored):
-        commit = stored[0].certificate.commit[:10]
+    found = records(results)
+    stored = {game: found[name] for game, name in names(config).items() if name in found}
+    kept = not (quick or again) and len(stored) == len(config.games)
+    if kept and all(fits(record, config, given) for record in stored.values()):
+        commit = next(iter(stored.values())).certificate.commit[:10]
         to.print(f"{game}: taken as recorded at commit {commit} (--again measures it anew)")
         return
-    for record in measured(config, given, None, runs, RESULTS, to):
+    where = (config, given, None, runs, RESULTS, to)
+    add = kept and all(is_of(record, config, given) for record in stored.values())
+    for record in completed(stored, *where) if add else measured(*where):
         store(record, results, to)
-
-
-def _names(config: RunConfig) -> list[str]:
-    """Of the records of a study with these settings."""
-    game = config.game.name
-    return [f"{JOINT}-{each}" for each in config.games] if game == JOINT else [game]
 
 
 def _games(text: str) -> tuple[str, ...]:

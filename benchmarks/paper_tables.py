@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from benchmarks.arms import BASE, CREDITED, REWARD_ONLY
-from benchmarks.credit_ablation import WARM, WAY
-from benchmarks.outcomes import GIVEN_BACK
+from benchmarks.arm_records import WAY
+from benchmarks.arms import BASE, CREDITED, REWARD_ONLY, WARM
+from benchmarks.outcomes import AT_LEAST, GIVEN_BACK
 from benchmarks.records import Measure, Record
 from sepo_envs.catalogue import CATALOGUE
 
@@ -91,7 +91,7 @@ def beside(record: Record) -> Table:
         rows.append(
             (
                 _label(arm),
-                _with_interval(found.get("exploitability"), "{:.4f}"),
+                _exploitability(found),
                 number(found["objective"].low, "{:+.3f}"),
                 _with_interval(found.get(WAY), "{:.0%}"),
                 number(back.median if back else None, "{:.0%}"),
@@ -106,10 +106,11 @@ def beside(record: Record) -> Table:
     return Table(
         head,
         tuple(rows),
-        "What the paper lacks. Exploitability is exact, in points per hand, where the policy can "
-        "be read out. The way leads from the warm start to J*, the best J of any policy; given "
-        "back is the median seed's share of it that was lost again since the best running mean. "
-        "Differences are paired by seed: above 0, credited is worth more.",
+        "What the paper lacks. Exploitability is in points per episode: exact where the policy can "
+        "be read out; else, with a +, at least this, as opponents of its pools gain so much on it "
+        "over what it earns from itself. The way leads from the warm start to J*, the best J of "
+        "any policy; given back is the median seed's share of it that was lost again since the "
+        "best running mean. Differences are paired by seed: above 0, credited is worth more.",
     )
 
 
@@ -257,10 +258,17 @@ def _mean(found: Mapping[str, Measure], quantity: str, form: str) -> str:
     return number(_value(found, quantity), form)
 
 
-def _with_interval(found: Measure | None, form: str) -> str:
+def _exploitability(found: Mapping[str, Measure]) -> str:
+    """Or a bound from below, with a + behind it."""
+    if "exploitability" in found:
+        return _with_interval(found["exploitability"], "{:.4f}")
+    return _with_interval(found.get(AT_LEAST), "{:.2f}", mark="+")
+
+
+def _with_interval(found: Measure | None, form: str, mark: str = "") -> str:
     if found is None or found.mean is None:
         return DASH
-    mean = form.format(found.mean)
+    mean = form.format(found.mean) + mark
     if found.interval is None:
         return mean
     return f"{mean} [{form.format(found.interval.low)}, {form.format(found.interval.high)}]"

@@ -1,19 +1,33 @@
-"""How a policy plays whose result was read out: for what no table tells.
+"""What is played of finished policies, beside what their trainings wrote down.
 
-NRA, fouls, payoffs against held-out opponents, and everything about a model that hardly ever says a
-legal reply, so that its table is of what it does not do.
+Of one whose result was read out: how it plays, for what no table tells (NRA, fouls, payoffs against
+held-out opponents, and everything about a model that hardly ever says a legal reply, so that its
+table is of what it does not do). Of one that cannot be read out: at least how exploitable it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import outcomes
+from benchmarks.leaderboard.exploitability import bound_by_play
 from benchmarks.training_runs import Job
+from opponents.matches import Player, play_matches
+from opponents.opponent import Opponent
+from sepo_envs.batch import Board
 from sepo_trainer.settings.config import RunConfig
+
+if TYPE_CHECKING:
+    from sepo_trainer.run import Run
+
+Floats = NDArray[np.float64]
 
 
 def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
@@ -23,24 +37,65 @@ def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
         config: the study's, with its `evaluation_episodes`.
     """
     for job in jobs:
+        model = job.folder if job.command == "warm-start" else job.folder / "model"
         for game in config.games:
-            path = job.folder / outcomes.PLAYED.format(game)
-            if "scorecard" not in outcomes.result_of(job.folder, game) and not path.is_file():
-                model = job.folder if job.command == "warm-start" else job.folder / "model"
-                played = evaluated(config.alone(game), job.config.seed, model)
-                path.write_text(json.dumps(played, indent=1))
+            is_played = "scorecard" in outcomes.result_of(job.folder, game)
+            path = job.folder / (outcomes.BOUNDED if is_played else outcomes.PLAYED).format(game)
+            if path.is_file():
+                continue
+            alone = config.alone(game).model_copy(update={"seed": job.config.seed})
+            if is_played:
+                found = bound(alone, model, episodes=job.config.evaluation_episodes)
+            else:
+                found = evaluated(alone, model)
+            path.write_text(json.dumps(found, indent=1))
 
 
-def evaluated(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
+def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
     """The scorecard of the saved ``model`` by play, and its exact payoffs by opponent."""
-    from transformers.utils.logging import disable_progress_bar  # only now: this process runs long
+    from sepo_trainer.runs.evaluation import evaluate  # only now: this process runs long
+    from sepo_trainer.runs.metrics import card_json
+
+    run = _loaded(config, model)
+    card, exact = evaluate(run.course, episodes=config.evaluation_episodes)
+    return {**card_json(card), "exact": exact}
+
+
+def bound(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
+    """At least how exploitable the saved ``model`` is, in points per episode: what opponents of its
+    pools gain on it, over what it earns from itself. Empty where too few deals are played.
+
+    Args:
+        episodes: against each opponent, and of it with itself.
+    """
+    from sepo_trainer.runs.evaluation import SEED_OFFSET
+    from sepo_trainer.samplers.chat import SampledChat
+
+    course = _loaded(config, model).course
+    stage, board = course.stage, Board(course.stage.game)
+    mine = SampledChat("policy", course.sampler, course.renderer, style=config.rollout.style)
+    deals = range(-(-episodes // stage.game.seats))
+
+    def returns(*seats: Player) -> Floats:
+        seed = config.seed + SEED_OFFSET
+        played = play_matches(stage.domain, seats, deals=deals, seed=seed, board=board)
+        return np.array([match.episode.returns for match in played])
+
+    taken = {
+        one.name: np.stack([returns(one, mine)[:, 0], returns(mine, one)[:, 1]], axis=1)
+        for pool in stage.pools.values()
+        for one in pool.opponents
+        if isinstance(one, Opponent)
+    }
+    found = bound_by_play(stage.game, taken, returns(mine, mine))
+    return {} if found is None else asdict(found)
+
+
+def _loaded(config: RunConfig, model: Path) -> Run:
+    from transformers.utils.logging import disable_progress_bar
 
     from sepo_trainer.run import put_together
-    from sepo_trainer.runs.evaluation import evaluate
-    from sepo_trainer.runs.metrics import card_json
 
     disable_progress_bar()
     saved = config.model.model_copy(update={"path": model})
-    run = put_together(config.model_copy(update={"model": saved, "seed": seed}))
-    card, exact = evaluate(run.course, episodes=config.evaluation_episodes)
-    return {**card_json(card), "exact": exact}
+    return put_together(config.model_copy(update={"model": saved}))

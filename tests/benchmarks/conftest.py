@@ -16,7 +16,7 @@ from sepo_trainer.settings.config import RunConfig
 from tests.benchmarks.fake_trainer import line
 
 
-def played_by_hand(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
+def played_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
     """Stands in for a saved model's play: 1 point against `other`, exactly 2."""
     pools = [line("train", None), line("heldout", None)]
     each = [line("train", "fair"), line("heldout", "other")]
@@ -27,6 +27,12 @@ def played_by_hand(config: RunConfig, seed: int, model: Path) -> dict[str, Any]:
         "opponents": each,
         "exact": {"other": 2.0},
     } | parts
+
+
+def bound_by_hand(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
+    """Stands in for what its pools gain on a saved model: 4 points, and 1 more with each seed.
+    On as few deals as an untrained model plays nothing can be said."""
+    return {"value": 4.0 + config.seed} if episodes > 4 else {}
 
 
 @pytest.fixture
@@ -40,6 +46,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(training_runs, "source_digest", lambda: "1" * 64)  # edited meanwhile or not
     monkeypatch.setattr(played, "evaluated", played_by_hand)
+    monkeypatch.setattr(played, "bound", bound_by_hand)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import credit_ablation, outcomes, readme
 from benchmarks.arms import ARMS, TRAINED, settings_of
 from benchmarks.command_line import BenchmarkError
+from benchmarks.paper_tables import beside
 from benchmarks.records import RESULTS, load
 from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import RunConfig
@@ -131,6 +132,16 @@ def test_what_the_scorecard_says_of_a_policy_is_recorded(by_play):
     for quantity, value in expected.items():
         assert found[quantity].values == pytest.approx((value,) * 3), quantity
     assert "overbidding" not in found, "that is the auction's"
+
+
+def test_how_exploitable_a_policy_is_at_least_is_recorded_where_it_is_not_read_out(by_play):
+    """The fake's bound is 4 and the seed; an untrained model plays too few episodes for one."""
+    found = by_play.measures
+    for arm in ("warm start", "credited", "auxiliary"):
+        assert found[arm]["exploitability, at least"].values == (4.0, 5.0, 6.0)
+    assert "exploitability, at least" not in found["base"]
+    [row] = [row for row in beside(by_play).rows if row[0] == "auxiliary"]
+    assert row[1] == "5.00+ [4.00, 6.00]"
 
 
 def test_the_curve_of_every_arm_and_seed_is_kept_to_its_end(by_play):

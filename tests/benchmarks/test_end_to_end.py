@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 import pytest
 
-from benchmarks import credit_ablation, readme, time_to_equilibrium, training_runs
+from benchmarks import credit_ablation, played, readme, time_to_equilibrium, training_runs
 from benchmarks.certificate import ROOT
 from benchmarks.records import load_all
+from sepo_trainer.__main__ import main
+from sepo_trainer.run import put_together
+from sepo_trainer.settings.resolve import resolve
+
+BEST = "best-response"
 
 # As small as a model may be that gives legal replies after so few steps: one that babbles is scored
 # by play alone, and has no exact exploitability to compare.
@@ -44,3 +51,25 @@ def test_a_shared_warm_start_is_the_runs_own_warm_start(tmp_path, monkeypatch):
     table = ["--readme", str(tmp_path / "README.md"), "--results", str(tmp_path / "results")]
     readme.main(table)
     readme.main([*table, "--check"])
+
+
+@pytest.mark.slow
+def test_a_bound_by_play_is_what_the_best_of_the_pools_gains_by_enumeration(tmp_path):
+    """Of a policy that can be read out too: by its table, what the best opponent for each seat
+    gains there, over what the policy earns from itself, on average over the seats."""
+    config, model = resolve(None, TINY), tmp_path / "model"
+    assert main(["warm-start", "--to", str(model), *TINY]) == 0
+    saved = config.model.model_copy(update={"path": model})
+    course = put_together(config.model_copy(update={"model": saved})).course
+    table, tree = course.table(), course.stage.tree
+    itself = tree.returns(table)
+    fixed = [o for pool in course.stage.pools.values() for o in pool.opponents if o.name != BEST]
+    gains = [
+        max(tree.returns((o, table) if seat == 0 else (table, o))[seat] for o in fixed)
+        - itself[seat]
+        for seat in (0, 1)
+    ]
+    found = played.bound(config, model, episodes=4000)
+    assert found["value"] == pytest.approx(fmean(gains), abs=0.05)
+    assert found["low"] <= tree.exploitability(table)
+    assert found["kind"] == "lower bound"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_from_the_trainings_to_the_page(fake_trainer, short, capsys):
     printed, lacking = ([cell.strip() for cell in row.strip("|").split("|")] for row in rows)
     assert printed[:6] == ["credited (SEPO)", "0.000", "0.000", "0.000", "0.000", "+0.000"]
     assert lacking[3] == "59% [56%, 63%]"
-    assert lacking[1] == "-", "its exploitability is not known, so it is not 0"
+    assert lacking[1] == "5.00+ [4.00, 6.00]", "a bound: it was not read out"
     paired = [line for line in text[split:kuhn].splitlines() if line.startswith("| reward_only")][1]
     assert "+0.500" in paired
     page = (PLACE / "page.html").read_text()
@@ -87,11 +88,26 @@ def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, shor
     paper_table.main(TWO)
     record = load(Path("results/credit_ablation") / f"{SPLIT}.json")
     config = paper_table.settings(SPLIT, quick=False)
-    asked = paper_table.Given(seeds=(0, 1, 2))
+    asked = paper_table.Given(paper_table.arms_of(SPLIT), (0, 1, 2))
     assert paper_table.fits(record, config, asked)
     assert not paper_table.fits(record, config, asked._replace(seeds=(0, 1)))
     assert not paper_table.fits(record, paper_table.settings("kuhn_poker", quick=False), asked)
     assert not paper_table.fits(record, config, asked._replace(arms=("credited", "credited-rae")))
+
+
+def test_a_record_that_lacks_an_arm_is_completed(fake_trainer, short, monkeypatch):
+    """The arms that are there are not trained again, but for credited with the first seed."""
+    few = ("credited", "reward_only")
+    with monkeypatch.context() as before:
+        before.setattr(paper_table, "arms_of", lambda game: few)
+        paper_table.main(TWO)
+    rmtree("runs")
+    paper_table.main(TWO)
+    record = load(Path("results/credit_ablation") / f"{SPLIT}.json")
+    assert set(paper_table.arms_of(SPLIT)) <= set(record.measures)
+    assert "credited-std" not in record.measures
+    again = {log.stem for log in Path("runs").rglob("credited-?.log")}
+    assert again == {"credited-0"}
 
 
 def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):

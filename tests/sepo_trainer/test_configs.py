@@ -25,10 +25,10 @@ def test_an_experiment_has_the_papers_settings_where_it_says_so(path):
     config = resolve(path, [])
     paper = resolve(None, ["--game.name", config.game.name], preset="paper")
     for section, names in {
-        "rollout": ("style", "temperature", "max_new_tokens"),
+        "rollout": ("style", "temperature", "max_new_tokens", "own_deals"),
         "learning": (
             *("iterations", "learning_rate", "final_rate", "clip", "epochs", "gradient_clip"),
-            "entropy",
+            *("entropy", "optimizer"),
         ),
         "reference": ("kind", "kl_talk"),
     }.items():

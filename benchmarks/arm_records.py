@@ -1,0 +1,306 @@
+"""The record of a study's finished runs: every arm's measures and curves, and the pairs of arms.
+
+A study is summed up once all of its arms are trained. An arm that is trained later can be added to
+the record: training is deterministic, so runs of the arms that the record has can tell whether the
+code still does what it did then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+from benchmarks import outcomes
+from benchmarks.arms import CREDITED, REWARD_ONLY, SHARED, WARM, Given
+from benchmarks.certificate import ROOT, certify, commit_of
+from benchmarks.command_line import BenchmarkError, changed, config_digest, game_id
+from benchmarks.records import Curve, Measure, Record, difference, load, measure
+from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
+from benchmarks.training_runs import Cost, Job
+from sepo_trainer.settings.config import RunConfig
+
+BENCHMARK = "credit_ablation"
+WAY = "share of the way to J*"
+PAIRED = (
+    *("exploitability", "objective", "safety", "u", "e", "c", "x"),
+    *("held-out payoff", "NRA, heldout", "profit gain against always-1", "overbidding"),
+)
+"""Quantities whose differences are told."""
+
+
+class Finished(NamedTuple):
+    """The runs of a study, all at their end, by arm and seed."""
+
+    starts: Mapping[str, Mapping[int, Job]]
+    """What was only evaluated, the base and the warm start; empty where there is none."""
+    trained: Mapping[str, Mapping[int, Job]]
+    notes: Sequence[str]
+    """Beside those that hold for every study."""
+    spent: Sequence[Job]
+    """Every process that the study took."""
+
+
+def summarize(
+    runs: Finished,
+    game: str,
+    *,
+    best: float | None,
+    config: RunConfig,
+    given: Given,
+    name: str,
+    reproduce: str,
+) -> Record:
+    """The record of ``runs`` in one of their games.
+
+    Args:
+        best: J*, if it is known under these weights.
+    """
+    measures = _measures(runs.starts, runs.trained, game, best)
+    exact = "exploitability" in measures[CREDITED]
+    wall, peak = _cost(runs.spent)
+    return Record(
+        benchmark=BENCHMARK,
+        name=name,
+        summary="Final exact exploitability, J and its parts, under every arm."
+        if exact
+        else "Final J and its parts, by play, under every arm.",
+        notes=(
+            "All arms of a seed share its warm start, its deals and its draws; each difference is "
+            "of two runs of one seed.",
+            f"The settings are those of {CREDITED}; no arm was tuned for itself.",
+            *runs.notes,
+            *_inexact(measures, runs.trained, given.seeds),
+        ),
+        game=game_id(game),
+        settings=changed(config),
+        config_digest=config_digest(config),
+        seeds=given.seeds,
+        measures=measures | _pairs(measures),
+        certificate=certify(
+            command=reproduce,
+            threads=config.threads,
+            jobs=given.jobs,
+            wall_seconds=wall,
+            peak_memory_mib=peak,
+        ),
+        curves={arm: _curve(by_seed, game) for arm, by_seed in runs.trained.items()},
+    )
+
+
+def added(
+    record: Record,
+    runs: Finished,
+    game: str,
+    *,
+    best: float | None,
+    config: RunConfig,
+    given: Given,
+    reproduce: str,
+) -> Record:
+    """``record`` with those arms of ``runs`` that it lacks.
+
+    Args:
+        runs: of ``given.known`` too, which must have ended as the record says.
+        reproduce: the command that measures all of it.
+
+    Raises:
+        BenchmarkError: a warm start or a known arm ended elsewhere.
+    """
+    ran = {**runs.starts, **runs.trained}
+    for arm in (WARM, *given.known):
+        _hold_against(record, arm, ran[arm], game)
+    arms = {name: found for name, found in record.measures.items() if " - " not in name}
+    curves = dict(record.curves)
+    lacking = [arm for arm in ran if arm not in arms]
+    if SHARED in lacking and REWARD_ONLY in given.known:
+        arms[SHARED], curves[SHARED] = arms[REWARD_ONLY], curves[REWARD_ONLY]
+    trained = {arm: runs.trained[arm] for arm in lacking if arm in runs.trained and arm not in arms}
+    found = _measures(runs.starts, trained, game, best)
+    arms |= {arm: of for arm, of in found.items() if arm not in arms}
+    made = record.certificate
+    wall, peak = _cost([job for arm in lacking for job in ran[arm].values()])
+    return record.model_copy(
+        update={
+            "notes": (
+                *record.notes,
+                *runs.notes,
+                _told_of_the_addition(lacking, given),
+                *_inexact(found, trained, given.seeds),
+            ),
+            "config_digest": config_digest(config),
+            "measures": arms | _pairs(arms),
+            "curves": curves | {arm: _curve(by_seed, game) for arm, by_seed in trained.items()},
+            "certificate": made.model_copy(
+                update={
+                    "command": reproduce,
+                    "wall_seconds": _both(made.wall_seconds, wall, sum),
+                    "peak_memory_mib": _both(made.peak_memory_mib, peak, max),
+                }
+            ),
+        }
+    )
+
+
+def headline(record: Record) -> str:
+    """The quantity that the arms are compared by."""
+    return "exploitability" if "exploitability" in record.measures[CREDITED] else "objective"
+
+
+def best_objective(config: RunConfig, results: Path) -> float | None:
+    """J* of the game by the record of `benchmarks.optimum`, if weights and rules are its own."""
+    weighed = {"scale", "exploitability", "collusion", "externality"}
+    own = config.objective.model_dump(include=weighed, exclude_none=True)
+    return None if own or config.game.options else optimum(config.game.name, results)
+
+
+def optimum(game: str, results: Path) -> float | None:
+    """J* of ``game`` at its own weights and rules, if it is on record."""
+    path = results / "optimum" / f"{game}.json"
+    if not path.is_file():
+        return None
+    [best] = [group["J*"].low for group in load(path).measures.values() if "J*" in group]
+    return best
+
+
+def _measures(
+    starts: Mapping[str, Mapping[int, Job]],
+    trained: Mapping[str, Mapping[int, Job]],
+    game: str,
+    best: float | None,
+) -> dict[str, dict[str, Measure]]:
+    """Of every arm, that of the starts first."""
+    folders = {
+        arm: [job.folder for job in by_seed.values()]
+        for arm, by_seed in {**starts, **trained}.items()
+        if by_seed
+    }
+    measures = {arm: outcomes.measures(of, game) for arm, of in folders.items()}
+    for arm in trained:
+        measures[arm] |= _of_training(folders[arm], game)
+        if best is not None and WARM in folders:
+            measures[arm] |= _of_the_way(folders[arm], folders[WARM], game, best)
+    return measures
+
+
+def _pairs(measures: Mapping[str, Mapping[str, Measure]]) -> dict[str, dict[str, Measure]]:
+    """Of credited and each other arm, the differences."""
+    ours = measures[CREDITED]
+    return {
+        f"{CREDITED} - {arm}": {
+            quantity: difference(ours[quantity], theirs[quantity])
+            for quantity in PAIRED
+            if all(_whole(of.get(quantity)) for of in (ours, theirs))
+        }
+        for arm, theirs in measures.items()
+        if arm != CREDITED
+    }
+
+
+def _curve(by_seed: Mapping[int, Job], game: str) -> Curve:
+    return outcomes.learning_curve({seed: job.folder for seed, job in by_seed.items()}, game)
+
+
+def _inexact(
+    measures: Mapping[str, Mapping[str, Measure]], trained: Iterable[str], seeds: Sequence[int]
+) -> list[str]:
+    """A note on the trained policies that are not read out exactly, if there are any."""
+    return inexact(
+        {
+            f"{arm} seed {seed}": share
+            for arm in trained
+            if "uncovered" in measures[arm]
+            for seed, share in zip(seeds, measures[arm]["uncovered"].values, strict=True)
+            if share is not None
+        }
+    )
+
+
+def _hold_against(record: Record, arm: str, by_seed: Mapping[int, Job], game: str) -> None:
+    """See that the runs of ``arm`` ended, and went, as ``record`` says.
+
+    Raises:
+        BenchmarkError: they did not.
+    """
+    found = outcomes.measures([job.folder for job in by_seed.values()], game)
+    places = [record.seeds.index(seed) for seed in by_seed]
+    known = record.measures[arm]
+    for quantity in [quantity for quantity in found if quantity in known]:
+        told = tuple(known[quantity].values[place] for place in places)
+        if told != found[quantity].values:
+            raise BenchmarkError(
+                f"{arm} of seed {', '.join(map(str, by_seed))} does not end as the record "
+                f"{record.name} of commit {record.certificate.commit[:7]} says: {quantity} is "
+                f"{found[quantity].values} in place of {told}. So another arm, trained with this "
+                "code or on this machine, would not compare. Measure all arms anew, without --add "
+                "(paper_table: with --again), or check that commit out."
+            )
+    if arm in record.curves:
+        ran = _curve(by_seed, game).seeds
+        if any(record.curves[arm].seeds[seed] != points for seed, points in ran.items()):
+            raise BenchmarkError(
+                f"{arm} of seed {', '.join(ran)} ends as the record {record.name} says, but came "
+                "there another way. Measure all arms anew, without --add (paper_table: with "
+                "--again)."
+            )
+
+
+def _told_of_the_addition(arms: Sequence[str], given: Given) -> str:
+    """A note on which arms came to a record later, and what says that they belong there."""
+    commit, dirty = commit_of(ROOT)
+    again = " and ".join(given.known)
+    return (
+        f"At commit {commit[:7]}{' (edited)' if dirty else ''} all warm starts, and {again} of "
+        f"seed {given.seeds[0]}, were trained again and came to the same numbers"
+        + (f"; {' and '.join(arms)} came in then." if arms else ".")
+    )
+
+
+def _cost(jobs: Sequence[Job]) -> Cost:
+    """Of all of them: seconds summed, memory of the largest; None where one is unmeasured."""
+    walls = [job.cost.wall_seconds for job in jobs]
+    peaks = [job.cost.peak_memory_mib for job in jobs]
+    return Cost(
+        None if None in walls else sum(wall or 0.0 for wall in walls),
+        None if None in peaks else max((peak or 0.0 for peak in peaks), default=0.0),
+    )
+
+
+def _both(
+    mine: float | None, theirs: float | None, how: Callable[[tuple[float, float]], float]
+) -> float | None:
+    return None if mine is None or theirs is None else round(how((mine, theirs)), 1)
+
+
+def _of_training(folders: Sequence[Path], game: str) -> dict[str, Measure]:
+    """How the trainings in ``folders`` ended."""
+    metrics = [outcomes.metrics_of(folder, game) for folder in folders]
+    fouls = [fmean(line["foul_rate"] for line in each[-LAST_FOULS:]) for each in metrics]
+    found = {f"foul rate of the last {LAST_FOULS} iterations": measure(fouls, "fouls per decision")}
+    if "exploitability" in metrics[0][0]:
+        starts = [each[0]["exploitability"] for each in metrics]
+        found["start exploitability"] = measure(starts, outcomes.QUANTITIES["exploitability"])
+    return found
+
+
+def _of_the_way(
+    folders: Sequence[Path], warm: Sequence[Path], game: str, best: float
+) -> dict[str, Measure]:
+    """How far each training in ``folders`` went from its warm start to J*, and back again."""
+    starts = [outcomes.quantities(folder, game)["objective"] for folder in warm]
+    ends = [outcomes.quantities(folder, game)["objective"] for folder in folders]
+    falls = [outcomes.collapse(folder, game) for folder in folders]
+    ways = [(end - start) / (best - start) for start, end in zip(starts, ends, strict=True)]
+    back = [fall.given_back(start, best) for start, fall in zip(starts, falls, strict=True)]
+    points = outcomes.QUANTITIES["objective"]
+    return {
+        WAY: measure(ways, outcomes.SHARE),
+        outcomes.BEST: measure([fall.best for fall in falls], points),
+        outcomes.LAST: measure([fall.last for fall in falls], points),
+        outcomes.GIVEN_BACK: measure(back, outcomes.SHARE),
+    }
+
+
+def _whole(found: Measure | None) -> bool:
+    return found is not None and found.missing == "none"
