@@ -54,7 +54,7 @@ class Certificate(Strict):
     """Processes that ran at once; above 1 they slow each other down."""
     date: AwareDatetime
     wall_seconds: NotNegative | None
-    """Of all processes, summed; None where an interruption left it unmeasured."""
+    """Of all processes, summed; None where one was killed with its study, and so not measured."""
     peak_memory_mib: NotNegative | None
     """Of the largest process."""
     command: str

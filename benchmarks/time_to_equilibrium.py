@@ -143,7 +143,9 @@ def summarize(
         notes.append(f"{jobs_at_once} trainings ran at once, so each took longer than alone.")
     notes += inexact({f"seed {s}": c.uncovered[-1] for s, c in zip(seeds, curves, strict=True)})
     if None in walls:
-        notes.append("Some seeds were interrupted and resumed: their whole process is not timed.")
+        notes.append(
+            "Some seeds were killed with the study and resumed: their whole process is not timed."
+        )
     return Record(
         benchmark=BENCHMARK,
         name=name,

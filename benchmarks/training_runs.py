@@ -34,10 +34,23 @@ COST = "process.json"
 
 
 class Cost(NamedTuple):
-    """Of one finished process; None where an interruption left it unmeasured."""
+    """Of a run's processes: seconds summed, memory of the largest; None where a process was killed
+    together with the study that watched it, and so is unmeasured."""
 
     wall_seconds: float | None
     peak_memory_mib: float | None
+
+    def with_another(self, seconds: float, mib: float) -> Cost:
+        """
+        >>> Cost(60.0, 500.0).with_another(20.5, 450.0)
+        Cost(wall_seconds=80.5, peak_memory_mib=500.0)
+        """
+        if self.wall_seconds is None or self.peak_memory_mib is None:
+            return UNMEASURED
+        return Cost(round(self.wall_seconds + seconds, 2), round(max(self.peak_memory_mib, mib), 1))
+
+
+UNMEASURED = Cost(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +85,14 @@ class Job:
         return path.read_bytes().count(b"\n") // len(self.config.games) if path.exists() else 0
 
     @property
+    def spent(self) -> Path:
+        """Where the cost of processes that were stopped is kept, while none runs."""
+        return self.folder.with_name(f"{self.folder.name}.spent.json")
+
+    @property
     def cost(self) -> Cost:
         path = self.folder / COST
-        return Cost(**json.loads(path.read_text())) if path.exists() else Cost(None, None)
+        return Cost(**json.loads(path.read_text())) if path.exists() else UNMEASURED
 
 
 class Study(NamedTuple):
@@ -125,7 +143,7 @@ def run_all(
         InterruptedStudyError: by Ctrl-C or SIGTERM.
     """
     waiting = [job for job in jobs if not job.done]
-    running: dict[int, tuple[Job, subprocess.Popen[bytes], float, bool]] = {}
+    running: dict[int, tuple[Job, subprocess.Popen[bytes], float, Cost]] = {}
     looked = 0.0
     with _stop_signals():
         try:
@@ -133,15 +151,15 @@ def run_all(
                 while waiting and len(running) < at_once:
                     place.check_code()
                     job = waiting.pop(0)
-                    process, resumed = _start(job)
-                    running[process.pid] = job, process, time.perf_counter(), resumed
+                    process, before = _start(job)
+                    running[process.pid] = job, process, time.perf_counter(), before
                 for pid in list(running):
                     ended, status, usage = os.wait4(pid, os.WNOHANG)
                     if ended:
-                        job, process, started, resumed = running.pop(pid)
+                        job, process, started, before = running.pop(pid)
                         process.returncode = os.waitstatus_to_exitcode(status)
-                        seconds = time.perf_counter() - started
-                        _settle(job, process.returncode, seconds, usage.ru_maxrss, resumed)
+                        cost = _with(before, time.perf_counter() - started, usage.ru_maxrss)
+                        _settle(job, process.returncode, cost)
                 if time.perf_counter() - looked > LOOK:
                     looked = time.perf_counter()
                     look([job for job, *_ in running.values()])
@@ -154,10 +172,13 @@ def run_all(
                 "The same command goes on from here."
             ) from None
         finally:
-            for _, process, *_ in running.values():
-                process.send_signal(signal.SIGINT)  # it saves a checkpoint and ends
-            for _, process, *_ in running.values():
-                process.wait()
+            for pid in running:
+                os.kill(pid, signal.SIGINT)  # it saves a checkpoint and ends
+            for job, process, started, before in running.values():
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                cost = _with(before, time.perf_counter() - started, usage.ru_maxrss)
+                _keep(cost, job.spent if process.returncode else job.folder / COST)
     look([])
 
 
@@ -166,12 +187,16 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _start(job: Job) -> tuple[subprocess.Popen[bytes], bool]:
-    """The process, and whether it goes on with what an earlier one began."""
+def _start(job: Job) -> tuple[subprocess.Popen[bytes], Cost]:
+    """The process, and what earlier ones cost that began what it goes on with."""
     resumed = job.command == "train" and any(job.folder.glob("checkpoints/[0-9]*"))
-    if not resumed:
+    before = Cost(0.0, 0.0)
+    if resumed:
+        before = Cost(**json.loads(job.spent.read_text())) if job.spent.exists() else UNMEASURED
+    else:
         _check_nobody_writes(job.folder)
         rmtree(job.folder, ignore_errors=True)  # ended before there was anything to go on from
+    job.spent.unlink(missing_ok=True)
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     arguments = [job.command]
     if resumed:
@@ -191,7 +216,7 @@ def _start(job: Job) -> tuple[subprocess.Popen[bytes], bool]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches it once, through us
             ),
-            resumed,
+            before,
         )
 
 
@@ -208,22 +233,34 @@ def _check_nobody_writes(folder: Path) -> None:
             ) from None
 
 
-def _settle(job: Job, status: int, seconds: float, peak: int, resumed: bool) -> None:
-    """Note what the finished process cost.
+def _with(before: Cost, seconds: float, peak: int) -> Cost:
+    """What a run has cost with a process that just ended.
 
     Args:
         peak: resident memory as the kernel counts it for that process. The count begins at what
             this one holds when it starts the other; a training imports torch and grows past that.
     """
+    return before.with_another(seconds, peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def _settle(job: Job, status: int, cost: Cost) -> None:
+    """Note what the finished run cost.
+
+    Raises:
+        BenchmarkError: it failed.
+    """
     if status != 0:
+        _keep(cost, job.spent)
         told = job.log.read_text(errors="replace").strip().splitlines()[-12:]
         raise BenchmarkError(
             f"{job.title} ended with status {status}. Mend what its log says and run the same "
             f"command again; finished runs are kept. The end of {job.log}:\n" + "\n".join(told)
         )
-    mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
-    cost = Cost(None, None) if resumed else Cost(round(seconds, 2), round(mib, 1))
-    (job.folder / COST).write_text(json.dumps(cost._asdict()))
+    _keep(cost, job.folder / COST)
+
+
+def _keep(cost: Cost, path: Path) -> None:
+    path.write_text(json.dumps(cost._asdict()))
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_an_interrupted_study_goes_on_where_it_was(fake_trainer, short):
     (fake_trainer / "fail").unlink()
     paper_table.main(TWO)
     assert [log for log in Path("runs").rglob("*.log") if "--resume" in log.read_text()]
-    assert load(Path("results/credit_ablation") / f"{SPLIT}.json").certificate.wall_seconds is None
+    assert load(Path("results/credit_ablation") / f"{SPLIT}.json").certificate.wall_seconds > 0
 
 
 def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, short):

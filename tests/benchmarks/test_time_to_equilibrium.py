@@ -93,16 +93,18 @@ def test_the_picture_shows_every_seed_and_stays_small(fake_trainer):
     assert picture.read_bytes() == first, "the same record has the same picture"
 
 
-def test_an_interrupted_seed_is_recorded_without_its_whole_time(fake_trainer):
+def test_a_seed_that_was_killed_with_its_study_is_recorded_without_its_whole_time(fake_trainer):
     (fake_trainer / "fail").touch()
     with pytest.raises(ValueError, match="the disk is full"):
         record("--seeds", "1")
     (fake_trainer / "fail").unlink()
+    [spent] = fake_trainer.rglob("*.spent.json")
+    spent.unlink()
     made = record("--seeds", "1")
     assert made.measures["seconds"]["whole process"].missing == "not measured"
     assert made.measures["seconds"]["training"].values == (15,)
     assert (made.certificate.wall_seconds, made.certificate.peak_memory_mib) == (None, None)
-    assert "interrupted and resumed" in made.notes[-1]
+    assert "killed with the study and resumed" in made.notes[-1]
 
 
 def test_a_curve_without_an_exact_end_never_counts_as_there():
