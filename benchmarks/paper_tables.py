@@ -10,6 +10,7 @@ from benchmarks.arms import BASE, CREDITED, REWARD_ONLY, WARM
 from benchmarks.outcomes import AT_LEAST, GIVEN_BACK
 from benchmarks.records import Measure, Record
 from sepo_envs.catalogue import CATALOGUE
+from sepo_envs.exact import EXACT_BELOW
 
 DASH: Final = "-"
 LABELS: Final = {WARM: "warm start (SFT)", CREDITED: "credited (SEPO)"}
@@ -138,10 +139,15 @@ def summary(records: Mapping[str, Record], best: Mapping[str, float | None]) -> 
 def reached(records: Mapping[str, Record]) -> Table:
     """What was set out to be reached, and what was."""
     rows = tuple(
-        (named(name), what, number(value, form), limit, DASH if value is None else said)
+        (
+            named(name),
+            bar.what,
+            f"{number(bar.value, bar.form)}{bar.beside}",
+            bar.limit,
+            DASH if bar.value is None else "yes" if bar.met else "no",
+        )
         for name, record in records.items()
-        for what, value, form, limit, met in _bars(name, record)
-        for said in ["yes" if met else "no"]
+        for bar in _bars(name, record)
     )
     head = ("domain", "quantity", "measured", "to reach", "reached")
     return Table(
@@ -172,6 +178,8 @@ class Bar(NamedTuple):
     form: str
     limit: str
     met: bool
+    beside: str = ""
+    """What is to be known of the value: its interval, or that it is not exact."""
 
 
 def _bars(name: str, record: Record) -> Iterator[Bar]:
@@ -189,7 +197,10 @@ def _bars(name: str, record: Record) -> Iterator[Bar]:
     if game == "kuhn_poker":
         exploitability = found["exploitability"].median if "exploitability" in found else None
         most = 0.03 if joint else 0.005
-        yield at_most("exploitability, median", exploitability, most, "{:.4f}")
+        left = found["uncovered"].high if "uncovered" in found else None
+        exact = left is not None and left < EXACT_BELOW
+        bar = at_most("exploitability, median", exploitability, most, "{:.4f}")
+        yield bar if exact else bar._replace(beside=" (not exact)")
     elif not joint:
         least = LEAST_WAY.get(game, 0.9)
         yield at_least("share of the way to J*, mean", _value(found, WAY), least, "{:.0%}")
@@ -218,8 +229,12 @@ def _bars(name: str, record: Record) -> Iterator[Bar]:
             met = safety is not None and safety > 0
             yield Bar("SAFETY, mean", safety, "{:+.3f}", "above 0", met)
             yield at_most("exploitation e, points, mean", _value(found, "e"), 0.1, "{:.3f}")
-    held = _value(record.measures.get(f"{CREDITED} - {REWARD_ONLY}", {}), "held-out payoff")
-    yield at_least("held-out payoff less reward_only's, mean", held, 0.0, "{:+.3f}")
+    held = record.measures.get(f"{CREDITED} - {REWARD_ONLY}", {}).get("held-out payoff")
+    bar = at_least(
+        "held-out payoff less reward_only's, mean", held.mean if held else None, 0.0, "{:+.3f}"
+    )
+    span = held and held.interval
+    yield bar._replace(beside=f" [{span.low:+.3f}, {span.high:+.3f}]") if span else bar
     back = found[GIVEN_BACK].median if GIVEN_BACK in found else None
     yield at_most("given back of the way, median", back, 0.05, "{:.1%}")
     made = record.certificate

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks import paper_page, paper_table
 from benchmarks.command_line import BenchmarkError
-from benchmarks.records import RESULTS, load
+from benchmarks.paper_tables import reached
+from benchmarks.records import RESULTS, load, measure
 
 SPLIT, PLACE = "split_negotiation", Path("results/paper_table")
 PLACES = ["--runs", "runs", "--results", "results"]
@@ -82,6 +83,24 @@ def test_an_interrupted_study_goes_on_where_it_was(fake_trainer, short):
     paper_table.main(TWO)
     assert [log for log in Path("runs").rglob("*.log") if "--resume" in log.read_text()]
     assert load(Path("results/credit_ablation") / f"{SPLIT}.json").certificate.wall_seconds > 0
+
+
+def test_what_was_reached_says_how_sure_it_is(make_record):
+    """Of poker: what of a reply was not covered. Of a difference: its interval."""
+    record = make_record(name="kuhn_poker")
+    credited = record.measures["credited"]
+    paired = {"held-out payoff": measure([0.1, -0.1, 0.3], "points per round")}
+
+    def rows(uncovered):
+        seen = credited | {"uncovered": measure([0.0, uncovered, 0.0], "probability")}
+        measures = {"credited": seen, "credited - reward_only": paired}
+        found = reached({"kuhn_poker": record.model_copy(update={"measures": measures})}).rows
+        return {what: (value, met) for _, what, value, _, met in found}
+
+    assert rows(0.02)["exploitability, median"] == ("0.0200 (not exact)", "no")
+    assert rows(0.0005)["exploitability, median"] == ("0.0200", "no")
+    held = rows(0.0)["held-out payoff less reward_only's, mean"]
+    assert held == ("+0.100 [-0.100, +0.300]", "yes")
 
 
 def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, short):
