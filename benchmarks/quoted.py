@@ -7,7 +7,9 @@ A number says where it comes from in a comment behind it, which the rendered pag
 
 The statistic is one of ``mean``, ``median``, ``low``, ``high`` (smallest and largest value),
 ``first`` (that of the first seed), or ``interval``, two numbers, or ``mean interval``, three. A
-number stands for the record's if that, written with as many decimals, is it. A page with the
+number stands for the record's if that, written with as many decimals, is it. Of a row of the
+leaderboard the domain is the group, and a score the quantity: ``leaderboard/agents/sepo-joint |
+kuhn_poker | exploitability | mean``. A page with the
 comment `ALL` has no decimal and no percentage without a source outside of code and links.
 """
 
@@ -17,11 +19,13 @@ import re
 from pathlib import Path
 from typing import Final
 
+from benchmarks.leaderboard.records import Exploitability, load_agent
 from benchmarks.records import Measure, load
 
 ALL: Final = "<!-- every number has its source -->"
 COMMENT: Final = re.compile(r"<!--\s*(=|from)\s+(.*?)\s*-->", re.DOTALL)
 NUMBER: Final = re.compile(r"(?<![\w.])[-+\N{MINUS SIGN}]?(?:\d[\d,]*)?\.?\d+(?:\s?%)?")
+ROWS: Final = "leaderboard/agents/"
 NOT_PROSE: Final = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", re.DOTALL)
 
 
@@ -69,6 +73,8 @@ def quoted(source: str, results: Path) -> list[float]:
     path = results / f"{name}.json"
     if not path.is_file():
         raise ValueError(f"{source!r}: there is no record {path.name} in {path.parent.name}.")
+    if name.startswith(ROWS):
+        return _of_a_row(path, source, group, quantity, statistic)
     measures = load(path).measures
     if group not in measures:
         raise ValueError(f"{source!r}: the record has no {group!r}, but {', '.join(measures)}.")
@@ -79,6 +85,21 @@ def quoted(source: str, results: Path) -> list[float]:
     if values is None or None in values:
         raise ValueError(f"{source!r}: there is no {statistic!r}.")
     return [value for value in values if value is not None]
+
+
+def _of_a_row(path: Path, source: str, domain: str, score: str, statistic: str) -> list[float]:
+    """Of the leaderboard: the value, its interval, or both."""
+    domains = load_agent(path).domains
+    if domain not in domains:
+        raise ValueError(f"{source!r}: the row has no {domain!r}, but {', '.join(domains)}.")
+    found = getattr(domains[domain], score, None)
+    if isinstance(found, Exploitability):
+        found = (found.value, found.low, found.high)
+    picks = {"mean": slice(0, 1), "interval": slice(1, 3), "mean interval": slice(0, 3)}
+    numbers = list(found)[picks[statistic]] if found and statistic in picks else []
+    if not numbers or not all(isinstance(number, float) for number in numbers):
+        raise ValueError(f"{source!r}: there is no such number.")
+    return numbers
 
 
 def _statistic(found: Measure, name: str) -> list[float | None] | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from benchmarks import quoted
 from benchmarks.certificate import ROOT
+from benchmarks.leaderboard.records import Exploitability
 from benchmarks.quoted import ALL, mistakes
 from benchmarks.records import RESULTS, save
 
@@ -59,6 +63,31 @@ def test_a_number_that_is_its_records_passes(results, said):
 def test_a_number_that_is_not_its_records_is_told(results, said, complaint):
     [told] = mistakes(said, results)
     assert complaint in told
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("0.25 [0.20, 0.30] <!-- = {} | kuhn_poker | exploitability | mean interval -->", None),
+        ("0.50 <!-- = {} | kuhn_poker | u | mean -->", None),
+        ("0.26 <!-- = {} | kuhn_poker | exploitability | mean -->", "0.26 is said to be"),
+        ("0.50 <!-- = {} | no_such | u | mean -->", "the row has no 'no_such', but kuhn_poker"),
+        ("0.50 <!-- = {} | kuhn_poker | c | mean -->", "there is no such number"),
+        ("0.50 <!-- = {} | kuhn_poker | u | median -->", "there is no such number"),
+        ("0.50 <!-- = {} | kuhn_poker | u | interval -->", "there is no such number"),
+    ],
+)
+def test_a_row_of_the_leaderboard_can_be_quoted(monkeypatch, results, said, complaint):
+    """A bound of .25 [.2, .3]; u is .5 without an interval, and c is not defined."""
+    path = results / "leaderboard" / "agents" / "somebody.json"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    bound = Exploitability(value=0.25, low=0.2, high=0.3, kind="lower bound")
+    score = SimpleNamespace(exploitability=bound, u=(0.5, None, None), c="zero-sum")
+    row = SimpleNamespace(domains={"kuhn_poker": score})
+    monkeypatch.setattr(quoted, "load_agent", {path: row}.__getitem__)
+    told = mistakes(said.format("leaderboard/agents/somebody"), results)
+    assert (complaint in told[0]) if complaint else not told
 
 
 def test_a_page_may_ask_that_every_number_has_a_source(results):
