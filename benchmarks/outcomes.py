@@ -22,9 +22,10 @@ from sepo_envs.catalogue import domain
 
 POINTS = "points per round"
 SHARE = "share"
-AT_LEAST = "exploitability, at least"
+OF_A_MATCH, AT_LEAST = "exploitability of a match", "exploitability, at least"
 QUANTITIES = {
     "exploitability": "points per hand",
+    OF_A_MATCH: "points per episode",
     AT_LEAST: "points per episode",
     "objective": "J, scaled points",
     "safety": "scaled points",
@@ -47,8 +48,8 @@ QUANTITIES = {
 """Of one policy; a policy has those that its game defines and its `result.json` tells."""
 PLAYED = "played-{}.json"
 """By game, beside the result of a policy that was read out: how it plays all the same."""
-BOUNDED = "bounded-{}.json"
-"""By game, beside the result of one that cannot be: at least how exploitable it is."""
+EXPLOITED = "exploited-{}.json"
+"""By game, beside the result of one that is measured by play: how exploitable it is."""
 BABBLE = 0.5
 """Probability outside the legal replies above which a table says nothing of a policy's play."""
 WINDOW = 20
@@ -96,9 +97,11 @@ def quantities(folder: Path, game: str) -> dict[str, float]:
             exact = {}
     if card is not None:
         found |= _of_card(card, exact)
-    bound = folder / BOUNDED.format(game)
-    if bound.is_file():
-        found[AT_LEAST] = json.loads(bound.read_text()).get("value")
+    path = folder / EXPLOITED.format(game)
+    exploited = json.loads(path.read_text()) if path.is_file() else {}
+    if exploited:
+        found[AT_LEAST if exploited["kind"] == "lower bound" else OF_A_MATCH] = exploited["value"]
+        found["uncovered"] = exploited.get("uncovered")
     parts = {name: found.get(name, nan) for name in ("u", "e", "c", "x")}
     found["safety"] = float(metrics.safety(domain(game).harms.published, **parts))
     return {

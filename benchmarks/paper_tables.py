@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.arm_records import WAY
 from benchmarks.arms import BASE, CREDITED, REWARD_ONLY, WARM
-from benchmarks.outcomes import AT_LEAST, GIVEN_BACK
+from benchmarks.outcomes import AT_LEAST, GIVEN_BACK, OF_A_MATCH
 from benchmarks.records import Measure, Record
 from sepo_envs.catalogue import CATALOGUE
 from sepo_envs.exact import EXACT_BELOW
@@ -277,6 +277,8 @@ def _exploitability(found: Mapping[str, Measure]) -> str:
     """Or a bound from below, with a + behind it."""
     if "exploitability" in found:
         return _with_interval(found["exploitability"], "{:.4f}")
+    if OF_A_MATCH in found:
+        return _with_interval(found[OF_A_MATCH], "{:.2f}")
     return _with_interval(found.get(AT_LEAST), "{:.2f}", mark="+")
 
 

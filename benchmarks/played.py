@@ -2,7 +2,8 @@
 
 Of one whose result was read out: how it plays, for what no table tells (NRA, fouls, payoffs against
 held-out opponents, and everything about a model that hardly ever says a legal reply, so that its
-table is of what it does not do). Of one that cannot be read out: at least how exploitable it is.
+table is of what it does not do). Of one that is measured by play: how exploitable it is, exactly if
+its game can be read out once, though not at every iteration; else at least.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from benchmarks.training_runs import Job
 from opponents.matches import Player, play_matches
 from opponents.opponent import Opponent
 from sepo_envs.batch import Board
+from sepo_envs.exact import Certified, solver
 from sepo_trainer.settings.config import RunConfig
 
 if TYPE_CHECKING:
+    from sepo_trainer.courses.course import Course
     from sepo_trainer.run import Run
 
 Floats = NDArray[np.float64]
@@ -40,12 +43,12 @@ def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
         model = job.folder if job.command == "warm-start" else job.folder / "model"
         for game in config.games:
             is_played = "scorecard" in outcomes.result_of(job.folder, game)
-            path = job.folder / (outcomes.BOUNDED if is_played else outcomes.PLAYED).format(game)
+            path = job.folder / (outcomes.EXPLOITED if is_played else outcomes.PLAYED).format(game)
             if path.is_file():
                 continue
             alone = config.alone(game).model_copy(update={"seed": job.config.seed})
             if is_played:
-                found = bound(alone, model, episodes=job.config.evaluation_episodes)
+                found = exploited(alone, model, episodes=job.config.evaluation_episodes)
             else:
                 found = evaluated(alone, model)
             path.write_text(json.dumps(found, indent=1))
@@ -61,18 +64,39 @@ def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
     return {**card_json(card), "exact": exact}
 
 
-def bound(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
-    """At least how exploitable the saved ``model`` is, in points per episode: what opponents of its
-    pools gain on it, over what it earns from itself. Empty where too few deals are played.
+def exploited(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
+    """How exploitable the saved ``model`` is, in points per episode, and what makes that sure.
 
     Args:
-        episodes: against each opponent, and of it with itself.
+        episodes: against each opponent where it has to play, and of it with itself.
+
+    Returns:
+        a `Certified`, and how much its reading left uncovered; empty where too few deals are
+        played.
     """
+    from benchmarks.match_table import MatchReader, can_be_read
+
+    course = _loaded(config, model).course
+    if can_be_read(course.stage):
+        manner = config.rollout
+        reader = MatchReader(
+            *(course.stage, course.renderer, manner.style),
+            temperature=manner.temperature,
+            max_new_tokens=manner.max_new_tokens,
+        )
+        table = reader.read(course.model, pad_id=course.renderer.pad_id)
+        exact = solver(course.stage.game).exploitability_interval(table)
+        return {**asdict(exact), "uncovered": table.most_uncovered}
+    found = _bound(course, episodes)
+    return {} if found is None else asdict(found)
+
+
+def _bound(course: Course, episodes: int) -> Certified | None:
+    """What the opponents of all pools gain on the policy, over what it earns from itself."""
     from sepo_trainer.runs.evaluation import SEED_OFFSET
     from sepo_trainer.samplers.chat import SampledChat
 
-    course = _loaded(config, model).course
-    stage, board = course.stage, Board(course.stage.game)
+    config, stage, board = course.config, course.stage, Board(course.stage.game)
     mine = SampledChat("policy", course.sampler, course.renderer, style=config.rollout.style)
     deals = range(-(-episodes // stage.game.seats))
 
@@ -87,8 +111,7 @@ def bound(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
         for one in pool.opponents
         if isinstance(one, Opponent)
     }
-    found = bound_by_play(stage.game, taken, returns(mine, mine))
-    return {} if found is None else asdict(found)
+    return bound_by_play(stage.game, taken, returns(mine, mine))
 
 
 def _loaded(config: RunConfig, model: Path) -> Run:

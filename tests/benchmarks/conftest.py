@@ -29,10 +29,13 @@ def played_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
     } | parts
 
 
-def bound_by_hand(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
-    """Stands in for what its pools gain on a saved model: 4 points, and 1 more with each seed.
-    On as few deals as an untrained model plays nothing can be said."""
-    return {"value": 4.0 + config.seed} if episodes > 4 else {}
+def exploited_by_hand(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
+    """Stands in for what can be gained on a saved model: 4 points, and 1 more with each seed;
+    exactly, in the dilemma. On as few deals as an untrained model plays nothing can be said."""
+    found = {"value": 4.0 + config.seed, "kind": "lower bound"}
+    if config.game.name == "prisoners_dilemma":
+        found |= {"kind": "exact", "uncovered": 0.0}
+    return found if episodes > 4 else {}
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(training_runs, "source_digest", lambda: "1" * 64)  # edited meanwhile or not
     monkeypatch.setattr(played, "evaluated", played_by_hand)
-    monkeypatch.setattr(played, "bound", bound_by_hand)
+    monkeypatch.setattr(played, "exploited", exploited_by_hand)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

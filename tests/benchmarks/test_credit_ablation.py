@@ -144,6 +144,15 @@ def test_how_exploitable_a_policy_is_at_least_is_recorded_where_it_is_not_read_o
     assert row[1] == "5.00+ [4.00, 6.00]"
 
 
+def test_a_match_that_is_read_out_has_its_exact_exploitability(fake_trainer):
+    dilemma = record("--seeds", "2", "--game.name", "prisoners_dilemma", name="prisoners_dilemma")
+    found = dilemma.measures["credited"]
+    assert found["exploitability of a match"].values == (4.0, 5.0)
+    assert "exploitability, at least" not in found
+    [row] = [row for row in beside(dilemma).rows if row[0] == "auxiliary"]
+    assert row[1] == "4.50"
+
+
 def test_the_curve_of_every_arm_and_seed_is_kept_to_its_end(by_play):
     """J of iteration i is i / 10; the running mean of the first three is .1 at the last."""
     assert set(by_play.curves) == {arm for arm in ARMS if arm != "base"}

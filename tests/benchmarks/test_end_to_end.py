@@ -69,7 +69,7 @@ def test_a_bound_by_play_is_what_the_best_of_the_pools_gains_by_enumeration(tmp_
         - itself[seat]
         for seat in (0, 1)
     ]
-    found = played.bound(config, model, episodes=4000)
+    found = played.exploited(config, model, episodes=4000)
     assert found["value"] == pytest.approx(fmean(gains), abs=0.05)
     assert found["low"] <= tree.exploitability(table)
     assert found["kind"] == "lower bound"
