@@ -270,7 +270,7 @@ def _run(config: RunConfig, given: Given, runs: Path, console: Console) -> Finis
     if SHARED in trained and REWARD_ONLY in trained and not given.shared_in_full:
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
-    play_out([*starts, *jobs], config)
+    play_out([*starts, *jobs], config, at_once=given.jobs)
     found = {BASE: bases, WARM: warm}
     return Finished(
         {start: of for start, of in found.items() if of}, trained, notes, [*starts, *jobs]

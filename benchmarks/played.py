@@ -9,10 +9,12 @@ its game can be read out once, though not at every iteration; else at least.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,26 +34,45 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+EPISODES: Final = 200
+"""Against each opponent, to bound exploitability with."""
 
-def play_out(jobs: Sequence[Job], config: RunConfig) -> None:
+
+def play_out(jobs: Sequence[Job], config: RunConfig, *, at_once: int = 1) -> None:
     """Let the policies of finished ``jobs`` play where they have not yet, beside their result.
 
     Args:
         config: the study's, with its `evaluation_episodes`.
+        at_once: processes.
     """
+    todo = []
     for job in jobs:
         model = job.folder if job.command == "warm-start" else job.folder / "model"
         for game in config.games:
             is_played = "scorecard" in outcomes.result_of(job.folder, game)
             path = job.folder / (outcomes.EXPLOITED if is_played else outcomes.PLAYED).format(game)
-            if path.is_file():
-                continue
-            alone = config.alone(game).model_copy(update={"seed": job.config.seed})
-            if is_played:
-                found = exploited(alone, model, episodes=job.config.evaluation_episodes)
-            else:
-                found = evaluated(alone, model)
-            path.write_text(json.dumps(found, indent=1))
+            if not path.is_file() and not (is_played and _is_untrained(job)):
+                alone = config.alone(game).model_copy(update={"seed": job.config.seed})
+                todo.append((path, exploited if is_played else evaluated, alone, model))
+    if at_once == 1 or len(todo) < 2:
+        for task in todo:
+            _note(*task)
+        return
+    with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
+        for noted in as_completed([pool.submit(_note, *task) for task in todo]):
+            noted.result()
+
+
+def _is_untrained(job: Job) -> bool:
+    """Whether its policy is that of random weights, which forfeits all but always."""
+    config = job.config
+    return job.command == "warm-start" and not (config.warm_start.steps or config.model.path)
+
+
+def _note(
+    path: Path, how: Callable[[RunConfig, Path], dict[str, Any]], config: RunConfig, model: Path
+) -> None:
+    path.write_text(json.dumps(how(config, model), indent=1))
 
 
 def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
@@ -64,15 +85,9 @@ def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
     return {**card_json(card), "exact": exact}
 
 
-def exploited(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any]:
-    """How exploitable the saved ``model`` is, in points per episode, and what makes that sure.
-
-    Args:
-        episodes: against each opponent where it has to play, and of it with itself.
-
-    Returns:
-        a `Certified`, and how much its reading left uncovered; empty where too few deals are
-        played.
+def exploited(config: RunConfig, model: Path) -> dict[str, Any]:
+    """How exploitable the saved ``model`` is, in points per episode, and what makes that sure: a
+    `Certified`, and how much of a reply its reading left uncovered; empty if nothing can be said.
     """
     from benchmarks.match_table import MatchReader, can_be_read
 
@@ -87,18 +102,18 @@ def exploited(config: RunConfig, model: Path, *, episodes: int) -> dict[str, Any
         table = reader.read(course.model, pad_id=course.renderer.pad_id)
         exact = solver(course.stage.game).exploitability_interval(table)
         return {**asdict(exact), "uncovered": table.most_uncovered}
-    found = _bound(course, episodes)
+    found = _bound(course)
     return {} if found is None else asdict(found)
 
 
-def _bound(course: Course, episodes: int) -> Certified | None:
+def _bound(course: Course) -> Certified | None:
     """What the opponents of all pools gain on the policy, over what it earns from itself."""
     from sepo_trainer.runs.evaluation import SEED_OFFSET
     from sepo_trainer.samplers.chat import SampledChat
 
     config, stage, board = course.config, course.stage, Board(course.stage.game)
     mine = SampledChat("policy", course.sampler, course.renderer, style=config.rollout.style)
-    deals = range(-(-episodes // stage.game.seats))
+    deals = range(-(-EPISODES // stage.game.seats))
 
     def returns(*seats: Player) -> Floats:
         seed = config.seed + SEED_OFFSET

@@ -135,7 +135,7 @@ def test_what_the_scorecard_says_of_a_policy_is_recorded(by_play):
 
 
 def test_how_exploitable_a_policy_is_at_least_is_recorded_where_it_is_not_read_out(by_play):
-    """The fake's bound is 4 and the seed; an untrained model plays too few episodes for one."""
+    """The fake's bound is 4 and the seed; nobody asks how exploitable an untrained model is."""
     found = by_play.measures
     for arm in ("warm start", "credited", "auxiliary"):
         assert found[arm]["exploitability, at least"].values == (4.0, 5.0, 6.0)

@@ -32,7 +32,7 @@ def test_a_shared_warm_start_is_the_runs_own_warm_start(tmp_path, monkeypatch):
     monkeypatch.setattr(training_runs, "source_digest", lambda: "1" * 64)  # edited meanwhile or not
     places = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
     time_to_equilibrium.main([*TINY, *places, "--seeds", "1"])
-    credit_ablation.main([*TINY, *places, "--seeds", "1", "--arms", "credited"])
+    credit_ablation.main([*TINY, *places, "--seeds", "1", "--jobs", "2", "--arms", "credited"])
     (alone,) = tmp_path.glob("runs/time_to_equilibrium/*/seed-0/metrics.jsonl")
     (shared,) = tmp_path.glob("runs/credit_ablation/*/credited-0/metrics.jsonl")
     assert shared.read_bytes() == alone.read_bytes()
@@ -54,7 +54,7 @@ def test_a_shared_warm_start_is_the_runs_own_warm_start(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_bound_by_play_is_what_the_best_of_the_pools_gains_by_enumeration(tmp_path):
+def test_a_bound_by_play_is_what_the_best_of_the_pools_gains_by_enumeration(tmp_path, monkeypatch):
     """Of a policy that can be read out too: by its table, what the best opponent for each seat
     gains there, over what the policy earns from itself, on average over the seats."""
     config, model = resolve(None, TINY), tmp_path / "model"
@@ -69,7 +69,8 @@ def test_a_bound_by_play_is_what_the_best_of_the_pools_gains_by_enumeration(tmp_
         - itself[seat]
         for seat in (0, 1)
     ]
-    found = played.exploited(config, model, episodes=4000)
+    monkeypatch.setattr(played, "EPISODES", 4000)
+    found = played.exploited(config, model)
     assert found["value"] == pytest.approx(fmean(gains), abs=0.05)
     assert found["low"] <= tree.exploitability(table)
     assert found["kind"] == "lower bound"
