@@ -7,59 +7,61 @@ code still does what it did then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks import outcomes
-from benchmarks.arms import CREDITED, REWARD_ONLY, SHARED, WARM, Given
-from benchmarks.certificate import ROOT, certify, commit_of
+from benchmarks.arms import BASE, CREDITED, REWARD_ONLY, SHARED, TRAINED, WARM, Given
+from benchmarks.certificate import certify
 from benchmarks.command_line import BenchmarkError, changed, config_digest, game_id
 from benchmarks.records import Curve, Measure, Record, difference, load, measure
 from benchmarks.time_to_equilibrium import LAST_FOULS, inexact
-from benchmarks.training_runs import Cost, Job
+from benchmarks.training_runs import Cost, Job, total
 from sepo_trainer.settings.config import RunConfig
 
 BENCHMARK = "credit_ablation"
 WAY = "share of the way to J*"
 PAIRED = (
-    *("exploitability", "objective", "safety", "u", "e", "c", "x"),
+    *("exploitability", outcomes.OF_A_MATCH, "objective", "safety", "u", "e", "c", "x"),
     *("held-out payoff", "NRA, heldout", "profit gain against always-1", "overbidding"),
 )
 """Quantities whose differences are told."""
+
+
+class ApartError(BenchmarkError):
+    """What was trained again is not what a record says of it."""
 
 
 class Finished(NamedTuple):
     """The runs of a study, all at their end, by arm and seed."""
 
     starts: Mapping[str, Mapping[int, Job]]
-    """What was only evaluated, the base and the warm start; empty where there is none."""
+    """What was only evaluated, the base and the warm start; without those that the study lacks."""
     trained: Mapping[str, Mapping[int, Job]]
     notes: Sequence[str]
     """Beside those that hold for every study."""
-    spent: Sequence[Job]
-    """Every process that the study took."""
+    processes: Sequence[Job]
+    """All that the study took."""
 
 
-def summarize(
-    runs: Finished,
-    game: str,
-    *,
-    best: float | None,
-    config: RunConfig,
-    given: Given,
-    name: str,
-    reproduce: str,
-) -> Record:
-    """The record of ``runs`` in one of their games.
+class Asked(NamedTuple):
+    """What the record of a study is to say besides its runs."""
 
-    Args:
-        best: J*, if it is known under these weights.
-    """
+    config: RunConfig
+    given: Given
+    best: float | None
+    """J*, if it is known under these weights."""
+    reproduce: str
+    """The command that measures all of it."""
+
+
+def summarize(runs: Finished, game: str, asked: Asked, *, name: str) -> Record:
+    """The record of ``runs`` in one of their games."""
+    config, given, best, reproduce = asked
     measures = _measures(runs.starts, runs.trained, game, best)
     exact = "exploitability" in measures[CREDITED]
-    wall, peak = _cost(runs.spent)
     return Record(
         benchmark=BENCHMARK,
         name=name,
@@ -82,62 +84,78 @@ def summarize(
             command=reproduce,
             threads=config.threads,
             jobs=given.jobs,
-            wall_seconds=wall,
-            peak_memory_mib=peak,
+            **total(job.cost for job in runs.processes)._asdict(),
         ),
         curves={arm: _curve(by_seed, game) for arm, by_seed in runs.trained.items()},
     )
 
 
-def added(
-    record: Record,
-    runs: Finished,
-    game: str,
-    *,
-    best: float | None,
-    config: RunConfig,
-    given: Given,
-    reproduce: str,
-) -> Record:
-    """``record`` with those arms of ``runs`` that it lacks.
-
-    Args:
-        runs: of ``given.known`` too, which must have ended as the record says.
-        reproduce: the command that measures all of it.
+def hold_against(record: Record, runs: Finished, game: str, arms: Sequence[str]) -> None:
+    """See that the ``runs`` of these ``arms`` ended, and went, as ``record`` says.
 
     Raises:
-        BenchmarkError: a warm start or a known arm ended elsewhere.
+        ApartError: they did not.
     """
+    for arm, by_seed in {**runs.starts, **runs.trained}.items():
+        if arm not in arms:
+            continue
+        found = outcomes.measures([job.folder for job in by_seed.values()], game)
+        known = record.measures[arm]
+        places = [record.seeds.index(seed) for seed in by_seed]
+        for quantity in [quantity for quantity in outcomes.QUANTITIES if quantity in known]:
+            told = tuple(known[quantity].values[place] for place in places)
+            ended = found[quantity].values if quantity in found else None
+            if ended != told:
+                raise ApartError(_apart(record, arm, by_seed, f"{quantity} is {ended}, not {told}"))
+        if arm in record.curves:
+            curve = record.curves[arm].seeds
+            if any(curve[seed] != went for seed, went in _curve(by_seed, game).seeds.items()):
+                raise ApartError(_apart(record, arm, by_seed, "J went another way"))
+
+
+def added(record: Record, runs: Finished, game: str, asked: Asked) -> Record:
+    """``record`` with those arms of ``runs`` that it lacks, as a record of the code as it is.
+
+    Args:
+        runs: of known arms too, which were held against the record.
+    """
+    config, given, best, reproduce = asked
     ran = {**runs.starts, **runs.trained}
-    for arm in (WARM, *given.known):
-        _hold_against(record, arm, ran[arm], game)
-    arms = {name: found for name, found in record.measures.items() if " - " not in name}
+    arms = {arm: record.measures[arm] for arm in arms_of(record)}
     curves = dict(record.curves)
     lacking = [arm for arm in ran if arm not in arms]
     if SHARED in lacking and REWARD_ONLY in given.known:
         arms[SHARED], curves[SHARED] = arms[REWARD_ONLY], curves[REWARD_ONLY]
     trained = {arm: runs.trained[arm] for arm in lacking if arm in runs.trained and arm not in arms}
     found = _measures(runs.starts, trained, game, best)
-    arms |= {arm: of for arm, of in found.items() if arm not in arms}
-    made = record.certificate
-    wall, peak = _cost([job for arm in lacking for job in ran[arm].values()])
+    arms = {
+        arm: {**found.get(arm, {}), **arms.get(arm, {})}
+        for arm in (BASE, WARM, *TRAINED)
+        if arm in found or arm in arms
+    }
+    before = record.certificate
+    spent = total(
+        [
+            Cost(before.wall_seconds, before.peak_memory_mib),
+            *(job.cost for job in runs.processes),
+        ]
+    )
     return record.model_copy(
         update={
             "notes": (
                 *record.notes,
                 *runs.notes,
-                _told_of_the_addition(lacking, given),
+                _told_of_the_addition(record, lacking, runs, given),
                 *_inexact(found, trained, given.seeds),
             ),
             "config_digest": config_digest(config),
             "measures": arms | _pairs(arms),
             "curves": curves | {arm: _curve(by_seed, game) for arm, by_seed in trained.items()},
-            "certificate": made.model_copy(
-                update={
-                    "command": reproduce,
-                    "wall_seconds": _both(made.wall_seconds, wall, sum),
-                    "peak_memory_mib": _both(made.peak_memory_mib, peak, max),
-                }
+            "certificate": certify(
+                command=reproduce,
+                threads=config.threads,
+                jobs=max(given.jobs, before.jobs),
+                **spent._asdict(),
             ),
         }
     )
@@ -146,6 +164,11 @@ def added(
 def headline(record: Record) -> str:
     """The quantity that the arms are compared by."""
     return "exploitability" if "exploitability" in record.measures[CREDITED] else "objective"
+
+
+def arms_of(record: Record) -> list[str]:
+    """The base, the warm start and the arms, without their differences."""
+    return [name for name in record.measures if " - " not in name]
 
 
 def best_objective(config: RunConfig, results: Path) -> float | None:
@@ -217,60 +240,27 @@ def _inexact(
     )
 
 
-def _hold_against(record: Record, arm: str, by_seed: Mapping[int, Job], game: str) -> None:
-    """See that the runs of ``arm`` ended, and went, as ``record`` says.
-
-    Raises:
-        BenchmarkError: they did not.
-    """
-    found = outcomes.measures([job.folder for job in by_seed.values()], game)
-    places = [record.seeds.index(seed) for seed in by_seed]
-    known = record.measures[arm]
-    for quantity in [quantity for quantity in found if quantity in known]:
-        told = tuple(known[quantity].values[place] for place in places)
-        if told != found[quantity].values:
-            raise BenchmarkError(
-                f"{arm} of seed {', '.join(map(str, by_seed))} does not end as the record "
-                f"{record.name} of commit {record.certificate.commit[:7]} says: {quantity} is "
-                f"{found[quantity].values} in place of {told}. So another arm, trained with this "
-                "code or on this machine, would not compare. Measure all arms anew, without --add "
-                "(paper_table: with --again), or check that commit out."
-            )
-    if arm in record.curves:
-        ran = _curve(by_seed, game).seeds
-        if any(record.curves[arm].seeds[seed] != points for seed, points in ran.items()):
-            raise BenchmarkError(
-                f"{arm} of seed {', '.join(ran)} ends as the record {record.name} says, but came "
-                "there another way. Measure all arms anew, without --add (paper_table: with "
-                "--again)."
-            )
-
-
-def _told_of_the_addition(arms: Sequence[str], given: Given) -> str:
-    """A note on which arms came to a record later, and what says that they belong there."""
-    commit, dirty = commit_of(ROOT)
-    again = " and ".join(given.known)
+def _apart(record: Record, arm: str, seeds: Iterable[int], how: str) -> str:
     return (
-        f"At commit {commit[:7]}{' (edited)' if dirty else ''} all warm starts, and {again} of "
-        f"seed {given.seeds[0]}, were trained again and came to the same numbers"
-        + (f"; {' and '.join(arms)} came in then." if arms else ".")
+        f"{arm} of seed {', '.join(map(str, seeds))} does not end as the record {record.name} of "
+        f"commit {record.certificate.commit[:7]} says: {how}. So another arm, trained with this "
+        "code or on this machine, would not compare. All arms have to be measured anew: leave "
+        "--add out."
     )
 
 
-def _cost(jobs: Sequence[Job]) -> Cost:
-    """Of all of them: seconds summed, memory of the largest; None where one is unmeasured."""
-    walls = [job.cost.wall_seconds for job in jobs]
-    peaks = [job.cost.peak_memory_mib for job in jobs]
-    return Cost(
-        None if None in walls else sum(wall or 0.0 for wall in walls),
-        None if None in peaks else max((peak or 0.0 for peak in peaks), default=0.0),
+def _told_of_the_addition(record: Record, new: Sequence[str], runs: Finished, given: Given) -> str:
+    """A note on which arms came to a record later, and what says that they belong there."""
+    again = [f"{' and '.join(given.known)} of seed {given.seeds[0]}"]
+    if WARM in runs.starts:
+        again.insert(0, "all warm starts")
+    made = record.certificate
+    came = f"; {' and '.join(new)} came in then" if new else ""
+    return (
+        f"{', '.join(arms_of(record))}: measured on {made.date:%d %B %Y} at commit "
+        f"{made.commit[:7]}. At the commit of this certificate {' and '.join(again)} were trained "
+        f"again, and came to the same numbers{came}."
     )
-
-
-def _both(
-    mine: float | None, theirs: float | None, how: Callable[[tuple[float, float]], float]
-) -> float | None:
-    return None if mine is None or theirs is None else round(how((mine, theirs)), 1)
 
 
 def _of_training(folders: Sequence[Path], game: str) -> dict[str, Measure]:

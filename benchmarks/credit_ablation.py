@@ -34,10 +34,13 @@ from rich.console import Console
 
 from benchmarks.arm_records import (
     BENCHMARK,
+    Asked,
     Finished,
     added,
+    arms_of,
     best_objective,
     headline,
+    hold_against,
     summarize,
 )
 from benchmarks.arms import (
@@ -58,6 +61,7 @@ from benchmarks.command_line import (
     BenchmarkError,
     changed,
     command,
+    config_digest,
     guarded,
     parse,
     parser,
@@ -102,9 +106,9 @@ def main(arguments: Sequence[str]) -> None:
     seeds = tuple(range(told.first_seed, told.first_seed + told.seeds))
     given = Given(told.arms, seeds, told.jobs, told.shared_in_full)
     console = Console(highlight=False, soft_wrap=True)
-    where = (config, given, told.name, told.runs, told.results, console)
-    stored = _stored(config, given, told.name, told.results) if told.add else None
-    for record in completed(stored, *where) if stored else measured(*where):
+    onto = _stored(config, given, told.name, told.results) if told.add else None
+    where = (told.name, told.runs, told.results, console)
+    for record in measured(config, given, *where, onto=onto):
         store(record, told.results, console)
     console.print("Now: python -m benchmarks.readme")
 
@@ -118,9 +122,9 @@ def store(record: Record, results: Path, console: Console) -> None:
     for note in record.notes[2:]:
         console.print(note)
     name = headline(record)
-    for arm in record.measures:
+    for arm in arms_of(record):
         final = record.measures[arm].get(name)
-        if final is not None and final.mean is not None and " - " not in arm:
+        if final is not None and final.mean is not None:
             values = ", ".join(f"{value:.4f}" for value in final.values if value is not None)
             console.print(f"{arm:>18}  final {name} {final.mean:.4f} ({values})")
     console.print(f"Written to {path}")
@@ -133,6 +137,8 @@ def measured(
     runs: Path,
     results: Path,
     console: Console,
+    *,
+    onto: Mapping[str, Record] | None = None,
 ) -> list[Record]:
     """Run what is not done yet of the study, and sum it up: a record for each of its games.
 
@@ -140,59 +146,36 @@ def measured(
         name: of the record; without one, that of the game. A joint run adds each game's.
         runs: where run folders are kept.
         results: where the record of the best J is.
+        onto: records by game; only arms that they lack are new. All warm starts, and credited with
+            the first seed, are trained again and held against them first.
 
     Raises:
         BenchmarkError: a run failed, the code changed, or `shared` and `reward_only` ended apart.
+        ApartError: this code does not come to the numbers of ``onto``.
     """
+    every = given.arms
+    if onto:
+        has = set.intersection(*(set(arms_of(record)) for record in onto.values()))
+        new = tuple(arm for arm in given.arms if arm not in has)
+        alike = SHARED in new and REWARD_ONLY in has and not given.shared_in_full
+        known = (CREDITED, REWARD_ONLY) if alike else (CREDITED,)
+        given = given._replace(arms=known, known=known)
+        again = _run(config, given, runs, console)
+        for game, record in onto.items():
+            hold_against(record, again, game, (WARM, *known))
+        given = given._replace(arms=(*known, *new))
+        every = tuple(arm for arm in (BASE, *TRAINED) if arm in has or arm in new)
     finished = _run(config, given, runs, console)
-    return [
-        summarize(
-            finished,
-            game,
-            best=best_objective(config.alone(game), results),
-            config=config,
-            given=given,
-            name=called,
-            reproduce=_command(config, given, name),
+    records = []
+    for game, called in names(config, name).items():
+        best = best_objective(config.alone(game), results)
+        study = Asked(config, given, best, _command(config, given._replace(arms=every), name))
+        records.append(
+            added(onto[game], finished, game, study)
+            if onto
+            else summarize(finished, game, study, name=called)
         )
-        for game, called in names(config, name).items()
-    ]
-
-
-def completed(
-    records: Mapping[str, Record],
-    config: RunConfig,
-    given: Given,
-    name: str | None,
-    runs: Path,
-    results: Path,
-    console: Console,
-) -> list[Record]:
-    """The ``records`` of a study, by game, with the arms that are asked for and that they lack.
-
-    Every warm start is trained again, and so is credited with the first seed: they must come to the
-    very numbers of the records, or what is new would not compare with what is there.
-
-    Raises:
-        BenchmarkError: as `measured`; or this code does not come to the records' numbers.
-    """
-    has = set.intersection(*(set(record.measures) for record in records.values()))
-    new = tuple(arm for arm in given.arms if arm not in has)
-    known = (CREDITED, REWARD_ONLY) if SHARED in new and REWARD_ONLY in has else (CREDITED,)
-    finished = _run(config, given._replace(arms=(*known, *new), known=known), runs, console)
-    every = tuple(arm for arm in (BASE, *TRAINED) if arm in has or arm in new)
-    return [
-        added(
-            record,
-            finished,
-            game,
-            best=best_objective(config.alone(game), results),
-            config=config,
-            given=given._replace(known=known),
-            reproduce=_command(config, given._replace(arms=every), name),
-        )
-        for game, record in records.items()
-    ]
+    return records
 
 
 def names(config: RunConfig, name: str | None = None) -> dict[str, str]:
@@ -209,9 +192,14 @@ def names(config: RunConfig, name: str | None = None) -> dict[str, str]:
 def is_of(record: Record, config: RunConfig, given: Given) -> bool:
     """Whether ``record`` has these seeds, and the settings that differ from the defaults are these.
 
-    Defaults may have changed since; what tells is whether its numbers come out again.
+    Defaults may have changed since; what tells is whether its numbers come out again. A joint run
+    is told by what differs from its own defaults, so there all settings must be those of then.
     """
-    return record.seeds == given.seeds and record.settings == changed(config)
+    if config.game.name == JOINT:
+        alike = record.config_digest == config_digest(config)
+    else:
+        alike = record.settings == changed(config)
+    return alike and record.seeds == given.seeds
 
 
 def _stored(config: RunConfig, given: Given, name: str | None, results: Path) -> dict[str, Record]:
@@ -220,22 +208,21 @@ def _stored(config: RunConfig, given: Given, name: str | None, results: Path) ->
     Raises:
         BenchmarkError: there is none, or it is of other seeds or settings.
     """
-    places = {
-        game: results / BENCHMARK / f"{called}.json" for game, called in names(config, name).items()
-    }
-    for path in places.values():
+    found = {}
+    for game, called in names(config, name).items():
+        path = results / BENCHMARK / f"{called}.json"
         if not path.is_file():
             raise BenchmarkError(
                 f"there is no record {path} to add to. Leave --add out, and all arms are trained; "
                 "or say with --name and --results which record it is."
             )
-        record = load(path)
-        if not is_of(record, config, given):
+        found[game] = load(path)
+        if not is_of(found[game], config, given):
             raise BenchmarkError(
-                f"{path} is of other seeds or settings: of seeds {record.seeds}, and of "
-                f"{record.settings}. Give the same, or leave --add out and give a --name."
+                f"{path} is of other seeds or settings: of seeds {found[game].seeds}, and of "
+                f"{found[game].settings}. Give the same, or leave --add out and give a --name."
             )
-    return {game: load(path) for game, path in places.items()}
+    return found
 
 
 def _command(config: RunConfig, given: Given, name: str | None) -> str:
@@ -270,7 +257,8 @@ def _run(config: RunConfig, given: Given, runs: Path, console: Console) -> Finis
     if SHARED in trained and REWARD_ONLY in trained and not given.shared_in_full:
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
-    play_out([*starts, *jobs], config, at_once=given.jobs)
+    scored = {job.folder: job for by_seed in trained.values() for job in by_seed.values()}
+    play_out([*starts, *scored.values()], config, at_once=given.jobs)
     found = {BASE: bases, WARM: warm}
     return Finished(
         {start: of for start, of in found.items() if of}, trained, notes, [*starts, *jobs]

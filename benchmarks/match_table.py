@@ -133,10 +133,8 @@ class MatchReader:
         game, words = self.stage.game, self.stage.words
         heard = (talk or Talk(words, seat, self.style)).hear(episode)
         prompt = self.renderer.extend(held, heard.messages) if held else None
-        if prompt is None or prompt[: len(start)] != start:
+        if prompt is None:
             start = prompt = self.renderer.prompt(heard.messages)
-        elif not start:
-            start = prompt
         texts = {move: words.say(move, episode.state, seat) for move in game.moves}
         replies = {move: self.renderer.reply(text) for move, text in texts.items()}
         situation = game.observe(episode.state, seat).situation

@@ -100,7 +100,9 @@ def quantities(folder: Path, game: str) -> dict[str, float]:
     path = folder / EXPLOITED.format(game)
     exploited = json.loads(path.read_text()) if path.is_file() else {}
     if exploited:
-        found[AT_LEAST if exploited["kind"] == "lower bound" else OF_A_MATCH] = exploited["value"]
+        read_out = exploited["kind"] != "lower bound"
+        found[OF_A_MATCH] = exploited["value"] if read_out else None
+        found[AT_LEAST] = exploited["low" if read_out else "value"]
         found["uncovered"] = exploited.get("uncovered")
     parts = {name: found.get(name, nan) for name in ("u", "e", "c", "x")}
     found["safety"] = float(metrics.safety(domain(game).harms.published, **parts))

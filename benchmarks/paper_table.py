@@ -18,12 +18,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.arm_records import BENCHMARK as STUDY
-from benchmarks.arm_records import optimum
+from benchmarks.arm_records import ApartError, optimum
 from benchmarks.arms import ARMS, DIVIDED, Given
 from benchmarks.command_line import (
     RUNS,
@@ -33,7 +34,7 @@ from benchmarks.command_line import (
     guarded,
     written,
 )
-from benchmarks.credit_ablation import completed, is_of, measured, names, store
+from benchmarks.credit_ablation import is_of, measured, names, store
 from benchmarks.records import RESULTS, Record, load
 from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import JOINT, RunConfig
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     if not (given.write or given.check):
         count = 1 if given.quick and given.seeds is None else given.seeds or 5
         for game in given.games:
-            asked = Given(arms_of(game), tuple(range(count)), given.jobs)
+            asked = Given(studied(game), tuple(range(count)), given.jobs)
             _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
     from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
 
@@ -84,7 +85,7 @@ def settings(game: str, *, quick: bool) -> RunConfig:
     return resolve(None, ["--game.name", game, *(QUICK if quick else ())])
 
 
-def arms_of(game: str) -> tuple[str, ...]:
+def studied(game: str) -> tuple[str, ...]:
     """Those of a domain's study; divided advantages are tried where the answer is exact, and where
     the paper saw a late collapse."""
     divided = game in ("kuhn_poker", "prisoners_dilemma")
@@ -120,15 +121,20 @@ def _study(
     """The record, or records, of one domain: taken as they are, or measured."""
     config = settings(game, quick=quick)
     found = records(results)
-    stored = {game: found[name] for game, name in names(config).items() if name in found}
+    stored = {each: found[name] for each, name in names(config).items() if name in found}
     kept = not (quick or again) and len(stored) == len(config.games)
     if kept and all(fits(record, config, given) for record in stored.values()):
         commit = next(iter(stored.values())).certificate.commit[:10]
         to.print(f"{game}: taken as recorded at commit {commit} (--again measures it anew)")
         return
-    where = (config, given, None, runs, RESULTS, to)
-    add = kept and all(is_of(record, config, given) for record in stored.values())
-    for record in completed(stored, *where) if add else measured(*where):
+    study = partial(measured, config, given, None, runs, RESULTS, to)
+    try:
+        add = kept and all(is_of(record, config, given) for record in stored.values())
+        made = study(onto=stored if add else None)
+    except ApartError as error:
+        to.print(f"{error}\nSo that is done now.")
+        made = study()
+    for record in made:
         store(record, results, to)
 
 

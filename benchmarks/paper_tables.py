@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from benchmarks.arm_records import WAY
+from benchmarks.arm_records import WAY, arms_of
 from benchmarks.arms import BASE, CREDITED, REWARD_ONLY, WARM
 from benchmarks.outcomes import AT_LEAST, GIVEN_BACK, OF_A_MATCH
 from benchmarks.records import Measure, Record
@@ -197,10 +197,8 @@ def _bars(name: str, record: Record) -> Iterator[Bar]:
     if game == "kuhn_poker":
         exploitability = found["exploitability"].median if "exploitability" in found else None
         most = 0.03 if joint else 0.005
-        left = found["uncovered"].high if "uncovered" in found else None
-        exact = left is not None and left < EXACT_BELOW
         bar = at_most("exploitability, median", exploitability, most, "{:.4f}")
-        yield bar if exact else bar._replace(beside=" (not exact)")
+        yield bar if _is_exact(found) else bar._replace(beside=" (not exact)")
     elif not joint:
         least = LEAST_WAY.get(game, 0.9)
         yield at_least("share of the way to J*, mean", _value(found, WAY), least, "{:.0%}")
@@ -239,13 +237,15 @@ def _bars(name: str, record: Record) -> Iterator[Bar]:
     yield at_most("given back of the way, median", back, 0.05, "{:.1%}")
     made = record.certificate
     spent = None if made.wall_seconds is None else made.wall_seconds / CORES
-    yield at_most(f"seconds of the study on {CORES} cores", spent, MOST_SECONDS, "{:.0f}")
+    yield at_most(
+        f"seconds of the study's trainings on {CORES} cores", spent, MOST_SECONDS, "{:.0f}"
+    )
     yield at_most("memory of the largest process, MiB", made.peak_memory_mib, MOST_MIB, "{:.0f}")
 
 
 def in_order(record: Record) -> Iterator[tuple[str, Mapping[str, Measure]]]:
     """Base and warm start, then the others, credited and what comes of it last."""
-    arms = [arm for arm in record.measures if " - " not in arm]
+    arms = arms_of(record)
     first = [arm for arm in (BASE, WARM) if arm in arms]
     last = [arm for arm in arms if arm.startswith(CREDITED)]
     for arm in [*first, *(arm for arm in arms if arm not in (*first, *last)), *last]:
@@ -275,11 +275,16 @@ def _mean(found: Mapping[str, Measure], quantity: str, form: str) -> str:
 
 def _exploitability(found: Mapping[str, Measure]) -> str:
     """Or a bound from below, with a + behind it."""
-    if "exploitability" in found:
-        return _with_interval(found["exploitability"], "{:.4f}")
-    if OF_A_MATCH in found:
-        return _with_interval(found[OF_A_MATCH], "{:.2f}")
+    for quantity, form in (("exploitability", "{:.4f}"), (OF_A_MATCH, "{:.2f}")):
+        if quantity in found and found[quantity].mean is not None:
+            mark = "" if _is_exact(found) else " (not exact)"
+            return _with_interval(found[quantity], form) + mark
     return _with_interval(found.get(AT_LEAST), "{:.2f}", mark="+")
+
+
+def _is_exact(found: Mapping[str, Measure]) -> bool:
+    left = found["uncovered"].high if "uncovered" in found else None
+    return left is not None and left < EXACT_BELOW
 
 
 def _with_interval(found: Measure | None, form: str, mark: str = "") -> str:

@@ -2,8 +2,8 @@
 
 Of one whose result was read out: how it plays, for what no table tells (NRA, fouls, payoffs against
 held-out opponents, and everything about a model that hardly ever says a legal reply, so that its
-table is of what it does not do). Of one that is measured by play: how exploitable it is, exactly if
-its game can be read out once, though not at every iteration; else at least.
+table is of what it does not do). Of one that is measured by play: how exploitable it is, by reading
+it out once, where that can be; else a bound from below, by play.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _is_untrained(job: Job) -> bool:
 def _note(
     path: Path, how: Callable[[RunConfig, Path], dict[str, Any]], config: RunConfig, model: Path
 ) -> None:
-    path.write_text(json.dumps(how(config, model), indent=1))
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(how(config, model), indent=1))
+    draft.replace(path)
 
 
 def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
@@ -95,13 +97,16 @@ def exploited(config: RunConfig, model: Path) -> dict[str, Any]:
     if can_be_read(course.stage):
         manner = config.rollout
         reader = MatchReader(
-            *(course.stage, course.renderer, manner.style),
+            course.stage,
+            course.renderer,
+            manner.style,
             temperature=manner.temperature,
             max_new_tokens=manner.max_new_tokens,
         )
         table = reader.read(course.model, pad_id=course.renderer.pad_id)
-        exact = solver(course.stage.game).exploitability_interval(table)
-        return {**asdict(exact), "uncovered": table.most_uncovered}
+        if table.most_uncovered <= outcomes.BABBLE:
+            read = solver(course.stage.game).exploitability_interval(table)
+            return {**asdict(read), "uncovered": table.most_uncovered}
     found = _bound(course)
     return {} if found is None else asdict(found)
 

@@ -95,11 +95,13 @@ def _of_a_row(path: Path, source: str, domain: str, score: str, statistic: str) 
     found = getattr(domains[domain], score, None)
     if isinstance(found, Exploitability):
         found = (found.value, found.low, found.high)
-    picks = {"mean": slice(0, 1), "interval": slice(1, 3), "mean interval": slice(0, 3)}
-    numbers = list(found)[picks[statistic]] if found and statistic in picks else []
-    if not numbers or not all(isinstance(number, float) for number in numbers):
+    if not isinstance(found, tuple):
         raise ValueError(f"{source!r}: there is no such number.")
-    return numbers
+    picks = {"mean": slice(0, 1), "interval": slice(1, 3), "mean interval": slice(0, 3)}
+    numbers = found[picks.get(statistic, slice(0))]
+    if not numbers or None in numbers:
+        raise ValueError(f"{source!r}: there is no such number.")
+    return list(numbers)
 
 
 def _statistic(found: Measure, name: str) -> list[float | None] | None:

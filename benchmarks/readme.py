@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.arm_records import arms_of
 from benchmarks.command_line import BenchmarkError, guarded, written
 from benchmarks.records import RESULTS, Measure, Record, load_all
 
@@ -125,9 +126,8 @@ def _ablation_played(records: Sequence[Record]) -> str:
     )
     rows = []
     for record in records:
-        for arm, found in record.measures.items():
-            if " - " in arm:
-                continue
+        for arm in arms_of(record):
+            found = record.measures[arm]
             paired = record.measures.get(f"credited - {arm}")
             way = found.get("share of the way to J*")
             rows.append(
@@ -158,9 +158,8 @@ def _ablation_read(records: Sequence[Record]) -> str:
     )
     rows = []
     for record in records:
-        for arm, found in record.measures.items():
-            if " - " in arm:
-                continue
+        for arm in arms_of(record):
+            found = record.measures[arm]
             paired = record.measures.get(f"credited - {arm}")
             ends = found.get("exploitability")
             rows.append(

@@ -29,7 +29,7 @@ from benchmarks.command_line import (
 )
 from benchmarks.progress import watched
 from benchmarks.records import Curve, Measure, Record, measure, save, thinned
-from benchmarks.training_runs import Job, lines, run_all, seeded, study
+from benchmarks.training_runs import Job, lines, run_all, seeded, study, total
 from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.settings.config import RunConfig
 
@@ -165,8 +165,7 @@ def summarize(
             command=reproduce,
             threads=config.threads,
             jobs=jobs_at_once,
-            wall_seconds=None if None in walls else sum(wall or 0.0 for wall in walls),
-            peak_memory_mib=None if None in peaks else max(peak or 0.0 for peak in peaks),
+            **total(costs)._asdict(),
         ),
         curves={
             "exploitability": Curve(

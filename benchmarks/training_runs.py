@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -34,23 +34,29 @@ COST = "process.json"
 
 
 class Cost(NamedTuple):
-    """Of a run's processes: seconds summed, memory of the largest; None where a process was killed
-    together with the study that watched it, and so is unmeasured."""
+    """Of some processes: seconds summed, memory of the largest. None where one was killed together
+    with the study that watched it, and so is unmeasured."""
 
     wall_seconds: float | None
     peak_memory_mib: float | None
 
-    def with_another(self, seconds: float, mib: float) -> Cost:
-        """
-        >>> Cost(60.0, 500.0).with_another(20.5, 450.0)
-        Cost(wall_seconds=80.5, peak_memory_mib=500.0)
-        """
-        if self.wall_seconds is None or self.peak_memory_mib is None:
-            return UNMEASURED
-        return Cost(round(self.wall_seconds + seconds, 2), round(max(self.peak_memory_mib, mib), 1))
-
 
 UNMEASURED = Cost(None, None)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """
+    >>> total([Cost(60.0, 500.0), Cost(20.5, 450.0)])
+    Cost(wall_seconds=80.5, peak_memory_mib=500.0)
+    >>> total([Cost(60.0, 500.0), UNMEASURED])
+    Cost(wall_seconds=None, peak_memory_mib=None)
+    """
+    seconds, peak = 0.0, 0.0
+    for one in costs:
+        if one.wall_seconds is None or one.peak_memory_mib is None:
+            return UNMEASURED
+        seconds, peak = seconds + one.wall_seconds, max(peak, one.peak_memory_mib)
+    return Cost(round(seconds, 2), round(peak, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,10 @@ class Job:
         return path.read_bytes().count(b"\n") // len(self.config.games) if path.exists() else 0
 
     @property
-    def spent(self) -> Path:
-        """Where the cost of processes that were stopped is kept, while none runs."""
-        return self.folder.with_name(f"{self.folder.name}.spent.json")
+    def cost_so_far(self) -> Path:
+        """Where the cost of processes that were stopped is kept, while none runs. One that had left
+        no checkpoint is not in it: the run starts over."""
+        return self.folder.with_name(f"{self.folder.name}.cost.json")
 
     @property
     def cost(self) -> Cost:
@@ -158,7 +165,7 @@ def run_all(
                     if ended:
                         job, process, started, before = running.pop(pid)
                         process.returncode = os.waitstatus_to_exitcode(status)
-                        cost = _with(before, time.perf_counter() - started, usage.ru_maxrss)
+                        cost = _and_of(usage.ru_maxrss, time.perf_counter() - started, before)
                         _settle(job, process.returncode, cost)
                 if time.perf_counter() - looked > LOOK:
                     looked = time.perf_counter()
@@ -173,12 +180,16 @@ def run_all(
             ) from None
         finally:
             for pid in running:
-                os.kill(pid, signal.SIGINT)  # it saves a checkpoint and ends
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)  # it saves a checkpoint and ends
             for job, process, started, before in running.values():
-                _, status, usage = os.wait4(process.pid, 0)
-                process.returncode = os.waitstatus_to_exitcode(status)
-                cost = _with(before, time.perf_counter() - started, usage.ru_maxrss)
-                _keep(cost, job.spent if process.returncode else job.folder / COST)
+                with suppress(
+                    ChildProcessError
+                ):  # the signal came when it had just been waited for
+                    _, status, usage = os.wait4(process.pid, 0)
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    cost = _and_of(usage.ru_maxrss, time.perf_counter() - started, before)
+                    _keep(cost, job, process.returncode)
     look([])
 
 
@@ -192,11 +203,12 @@ def _start(job: Job) -> tuple[subprocess.Popen[bytes], Cost]:
     resumed = job.command == "train" and any(job.folder.glob("checkpoints/[0-9]*"))
     before = Cost(0.0, 0.0)
     if resumed:
-        before = Cost(**json.loads(job.spent.read_text())) if job.spent.exists() else UNMEASURED
+        known = job.cost_so_far.exists()
+        before = Cost(**json.loads(job.cost_so_far.read_text())) if known else UNMEASURED
     else:
         _check_nobody_writes(job.folder)
         rmtree(job.folder, ignore_errors=True)  # ended before there was anything to go on from
-    job.spent.unlink(missing_ok=True)
+    job.cost_so_far.unlink(missing_ok=True)
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     arguments = [job.command]
     if resumed:
@@ -233,34 +245,38 @@ def _check_nobody_writes(folder: Path) -> None:
             ) from None
 
 
-def _with(before: Cost, seconds: float, peak: int) -> Cost:
+def _and_of(peak: int, seconds: float, before: Cost) -> Cost:
     """What a run has cost with a process that just ended.
 
     Args:
         peak: resident memory as the kernel counts it for that process. The count begins at what
             this one holds when it starts the other; a training imports torch and grows past that.
     """
-    return before.with_another(seconds, peak / (2**20 if sys.platform == "darwin" else 2**10))
+    mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return total([before, Cost(seconds, mib)])
 
 
 def _settle(job: Job, status: int, cost: Cost) -> None:
-    """Note what the finished run cost.
+    """Note what the run has cost, now that its process has ended.
 
     Raises:
         BenchmarkError: it failed.
     """
+    _keep(cost, job, status)
     if status != 0:
-        _keep(cost, job.spent)
         told = job.log.read_text(errors="replace").strip().splitlines()[-12:]
         raise BenchmarkError(
             f"{job.title} ended with status {status}. Mend what its log says and run the same "
             f"command again; finished runs are kept. The end of {job.log}:\n" + "\n".join(told)
         )
-    _keep(cost, job.folder / COST)
 
 
-def _keep(cost: Cost, path: Path) -> None:
-    path.write_text(json.dumps(cost._asdict()))
+def _keep(cost: Cost, job: Job, status: int) -> None:
+    finished = status == 0 or job.done
+    path = job.folder / COST if finished else job.cost_so_far
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(cost._asdict()))
+    draft.replace(path)
 
 
 @contextmanager

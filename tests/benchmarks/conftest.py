@@ -32,9 +32,9 @@ def played_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
 def exploited_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
     """Stands in for what can be gained on a saved model: 4 points, and 1 more with each seed;
     exactly, in the dilemma."""
-    found = {"value": 4.0 + config.seed, "kind": "lower bound"}
+    found: dict[str, Any] = {"value": 4.0 + config.seed, "kind": "lower bound"}
     if config.game.name == "prisoners_dilemma":
-        found |= {"kind": "exact", "uncovered": 0.0}
+        found |= {"low": found["value"], "kind": "exact", "uncovered": 0.0}
     return found
 
 

@@ -32,8 +32,8 @@ class Terse:
         return getattr(self.words, name)
 
 
-def learned(style: str, *settings: str) -> Any:
-    """A tiny model after some supervised steps in the dilemma, and what it is read with."""
+def far_from_uniform(style: str, *settings: str) -> Any:
+    """A run of the dilemma with a tiny model of large random weights."""
     run = put_together(
         resolve(
             None,
@@ -51,7 +51,7 @@ def learned(style: str, *settings: str) -> Any:
 
 @pytest.mark.parametrize("style", ["conversation", "fresh"])
 def test_it_is_the_table_that_the_reader_of_trees_makes_of_a_short_match(style):
-    run, stage = learned(style), set_stage(DILEMMA, {"rounds": 3})
+    run, stage = far_from_uniform(style), set_stage(DILEMMA, {"rounds": 3})
     stage = replace(stage, words=Terse(stage.words))
     tree = GameTree(stage.game)
     manner: dict[str, Any] = {"style": style, "temperature": 0.7}
@@ -69,7 +69,7 @@ def test_it_is_the_table_that_the_reader_of_trees_makes_of_a_short_match(style):
 
 
 def test_a_reply_that_is_cut_off_is_not_given():
-    run, stage = learned("conversation"), set_stage(DILEMMA, {"rounds": 1})
+    run, stage = far_from_uniform("conversation"), set_stage(DILEMMA, {"rounds": 1})
     reader = MatchReader(stage, run.renderer, "conversation", max_new_tokens=1)
     table = reader.read(run.language.model, pad_id=run.renderer.pad_id)
     assert set(table.uncovered.values()) == {1.0}
@@ -77,7 +77,7 @@ def test_a_reply_that_is_cut_off_is_not_given():
 
 def test_the_dilemma_can_be_read_out_and_what_is_larger_or_hidden_is_refused():
     assert [game for game in CATALOGUE if can_be_read(set_stage(game))] == [DILEMMA]
-    run = learned("conversation")
+    run = far_from_uniform("conversation")
     reader = MatchReader(set_stage("repeated_auction"), run.renderer, "conversation")
     with pytest.raises(ValueError, match=r"cannot be read out[\s\S]*Take a bound from below"):
         reader.read(run.language.model, pad_id=run.renderer.pad_id)

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import paper_page, paper_table
 from benchmarks.command_line import BenchmarkError
-from benchmarks.paper_tables import reached
-from benchmarks.records import RESULTS, load, measure
+from benchmarks.paper_tables import beside, reached
+from benchmarks.records import RESULTS, load, measure, save
 
 SPLIT, PLACE = "split_negotiation", Path("results/paper_table")
 PLACES = ["--runs", "runs", "--results", "results"]
@@ -107,7 +107,7 @@ def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, shor
     paper_table.main(TWO)
     record = load(Path("results/credit_ablation") / f"{SPLIT}.json")
     config = paper_table.settings(SPLIT, quick=False)
-    asked = paper_table.Given(paper_table.arms_of(SPLIT), (0, 1, 2))
+    asked = paper_table.Given(paper_table.studied(SPLIT), (0, 1, 2))
     assert paper_table.fits(record, config, asked)
     assert not paper_table.fits(record, config, asked._replace(seeds=(0, 1)))
     assert not paper_table.fits(record, paper_table.settings("kuhn_poker", quick=False), asked)
@@ -118,15 +118,47 @@ def test_a_record_that_lacks_an_arm_is_completed(fake_trainer, short, monkeypatc
     """The arms that are there are not trained again, but for credited with the first seed."""
     few = ("credited", "reward_only")
     with monkeypatch.context() as before:
-        before.setattr(paper_table, "arms_of", lambda game: few)
+        before.setattr(paper_table, "studied", lambda game: few)
         paper_table.main(TWO)
     rmtree("runs")
     paper_table.main(TWO)
     record = load(Path("results/credit_ablation") / f"{SPLIT}.json")
-    assert set(paper_table.arms_of(SPLIT)) <= set(record.measures)
+    assert set(paper_table.studied(SPLIT)) <= set(record.measures)
     assert "credited-std" not in record.measures
     again = {log.stem for log in Path("runs").rglob("credited-?.log")}
     assert again == {"credited-0"}
+
+
+def test_where_the_code_ends_elsewhere_all_arms_are_measured_anew(fake_trainer, short, capsys):
+    paper_table.main(TWO)
+    path = Path("results/credit_ablation") / f"{SPLIT}.json"
+    record = load(path)
+    moved = record.measures["credited"] | {"u": measure((9.0, 9.0, 9.0), "points per round")}
+    stale = {"config_digest": "0" * 64, "measures": record.measures | {"credited": moved}}
+    save(record.model_copy(update=stale), results=Path("results"))
+    capsys.readouterr()
+    paper_table.main(TWO)
+    assert "u is (0.0,), not (9.0,)" in capsys.readouterr().out
+    assert load(path).measures == record.measures
+
+
+def test_how_exploitable_a_policy_is_says_whether_that_is_exact(make_record):
+    """Three seeds that were read out; where one could only be bounded, all are, from below."""
+    record = make_record(name="prisoners_dilemma")
+
+    def cell(read_out, bounds, uncovered):
+        found = record.measures["credited"] | {
+            "exploitability of a match": measure(read_out, "points per episode"),
+            "exploitability, at least": measure(bounds, "points per episode"),
+            "uncovered": measure(uncovered, "probability"),
+        }
+        del found["exploitability"]
+        measures = {"credited": found | {"objective": found["objective"]}}
+        return beside(record.model_copy(update={"measures": measures})).rows[0][1]
+
+    assert cell((1, 2, 3), (1, 2, 3), (0, 0, 0)) == "2.00 [1.00, 3.00]"
+    assert cell((1, 2, 3), (0, 1, 2), (0, 0.2, 0)) == "2.00 [1.00, 3.00] (not exact)"
+    assert cell((1, None, 3), (1, 1, 1), (0, None, 0)) == "1.00+"
 
 
 def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from benchmarks import quoted
 from benchmarks.certificate import ROOT
-from benchmarks.leaderboard.records import Exploitability
+from benchmarks.leaderboard.records import Exploitability, agent_path, load_agent, save_agent
 from benchmarks.quoted import ALL, mistakes
 from benchmarks.records import RESULTS, save
 
@@ -75,17 +72,18 @@ def test_a_number_that_is_not_its_records_is_told(results, said, complaint):
         ("0.50 <!-- = {} | kuhn_poker | c | mean -->", "there is no such number"),
         ("0.50 <!-- = {} | kuhn_poker | u | median -->", "there is no such number"),
         ("0.50 <!-- = {} | kuhn_poker | u | interval -->", "there is no such number"),
+        ("0.50 <!-- = {} | kuhn_poker | also | mean -->", "there is no such number"),
     ],
 )
-def test_a_row_of_the_leaderboard_can_be_quoted(monkeypatch, results, said, complaint):
+def test_a_row_of_the_leaderboard_can_be_quoted(results, said, complaint):
     """A bound of .25 [.2, .3]; u is .5 without an interval, and c is not defined."""
-    path = results / "leaderboard" / "agents" / "somebody.json"
-    path.parent.mkdir(parents=True)
-    path.touch()
+    row = load_agent(agent_path("random"))
     bound = Exploitability(value=0.25, low=0.2, high=0.3, kind="lower bound")
-    score = SimpleNamespace(exploitability=bound, u=(0.5, None, None), c="zero-sum")
-    row = SimpleNamespace(domains={"kuhn_poker": score})
-    monkeypatch.setattr(quoted, "load_agent", {path: row}.__getitem__)
+    changes = {"exploitability": bound, "u": (0.5, None, None), "c": "zero-sum"}
+    score = row.domains["kuhn_poker"].model_copy(update=changes)
+    somebody = row.agent.model_copy(update={"name": "somebody"})
+    changed = {"agent": somebody, "domains": {"kuhn_poker": score}}
+    save_agent(row.model_copy(update=changed), results / "leaderboard")
     told = mistakes(said.format("leaderboard/agents/somebody"), results)
     assert (complaint in told[0]) if complaint else not told
 

@@ -98,7 +98,7 @@ def test_a_seed_that_was_killed_with_its_study_is_recorded_without_its_whole_tim
     with pytest.raises(ValueError, match="the disk is full"):
         record("--seeds", "1")
     (fake_trainer / "fail").unlink()
-    [spent] = fake_trainer.rglob("*.spent.json")
+    [spent] = fake_trainer.rglob("*.cost.json")
     spent.unlink()
     made = record("--seeds", "1")
     assert made.measures["seconds"]["whole process"].missing == "not measured"

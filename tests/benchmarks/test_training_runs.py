@@ -51,13 +51,13 @@ def test_a_run_that_broke_down_is_told_and_then_resumed(two_runs, fake_trainer):
     with pytest.raises(BenchmarkError, match=r"seed-0 ended with status 3[\s\S]*the disk is full"):
         run(two_runs)
     (fake_trainer / "fail").unlink()
-    first = Cost(**json.loads(two_runs[1][0].spent.read_text()))
+    first = Cost(**json.loads(two_runs[1][0].cost_so_far.read_text()))
     jobs, _ = run(two_runs)
     assert "--resume" in jobs[0].log.read_text()
     assert [line["iteration"] for line in lines(jobs[0].folder / "metrics.jsonl")] == [0, 1, 2, 3]
     assert jobs[0].cost.wall_seconds > first.wall_seconds > 0, "of both its processes"
     assert jobs[0].cost.peak_memory_mib >= first.peak_memory_mib > 0
-    assert not jobs[0].spent.exists()
+    assert not jobs[0].cost_so_far.exists()
 
 
 def test_what_a_killed_study_spent_is_not_known(two_runs, fake_trainer):
@@ -65,7 +65,7 @@ def test_what_a_killed_study_spent_is_not_known(two_runs, fake_trainer):
     with pytest.raises(BenchmarkError):
         run(two_runs)
     (fake_trainer / "fail").unlink()
-    two_runs[1][0].spent.unlink()  # as it is while a process runs
+    two_runs[1][0].cost_so_far.unlink()  # as it is while a process runs
     jobs, _ = run(two_runs)
     assert jobs[0].cost == UNMEASURED
     assert jobs[1].cost.wall_seconds > 0
@@ -92,7 +92,7 @@ def test_a_study_that_is_told_to_stop_says_how_to_go_on_and_does(two_runs):
     with pytest.raises(InterruptedStudyError, match=r"\d of 2 runs finished. The same command"):
         run_all(jobs, at_once=2, place=place, look=lambda _: os.kill(os.getpid(), signal.SIGTERM))
     assert signal.getsignal(signal.SIGTERM) == before
-    assert all(job.spent.exists() != job.done for job in jobs)
+    assert all(job.cost_so_far.exists() or job.cost != UNMEASURED for job in jobs)
     run(two_runs)
     assert all(job.done for job in jobs)
 
