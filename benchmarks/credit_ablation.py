@@ -12,8 +12,8 @@
     credited-refreshed  credited, held to itself some iterations ago instead of to the warm start
 
 Settings and draws are equal but for what the arm's name says, so arms are compared in pairs, seed
-by seed. A study can be stopped and run again. Where policies cannot be read out, they are compared
-by J, as they play, and by how far they have come from the warm start to the best J of any policy.
+by seed. A study can be stopped and run again. Where policies are not read out at every iteration,
+they are compared by J, as they play, and by how far they have come to the best J of any policy.
 
 `shared` trains the very weights of `reward_only`. So it is trained for the first seed alone and
 held against `reward_only` file by file; the study ends there if they differ.

@@ -1,7 +1,8 @@
 """What trained policies came to: quantities and learning curves, from the files that runs left.
 
 Knows no arm: a folder with a `result.json` goes in, numbers come out, of one game at a time. Where
-a game can be read out, J and its parts are exact, and so are the payoffs; else all are by play.
+a game is read out at every iteration, J and its parts are exact, and so are the payoffs; else these
+are by play.
 """
 
 from __future__ import annotations
