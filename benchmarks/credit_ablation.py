@@ -9,7 +9,7 @@
     shared              one penalty for a whole group, which cancels
     auxiliary           each train episode bears what happened in the other pools' episodes
     credited-std        credited, its advantages divided by their group's deviation
-    credited-refreshed  credited, held to itself some iterations ago instead of to the warm start
+    credited-refreshed  credited, its moves pulled to those it had some iterations ago
 
 Settings and draws are equal but for what the arm's name says, so arms are compared in pairs, seed
 by seed. A study can be stopped and run again. Where policies are not read out at every iteration,

@@ -38,7 +38,7 @@ BETAS = (0.9, 0.999)
 """Adam's. The second is long on purpose: on a nearly deterministic policy a short one forgets how
 large gradients can be, and one rare episode then throws the weights."""
 WARM_BETAS = (0.9, 0.95)
-REFERENCE = "reference"
+REFERENCE, MAGNET = "reference", "magnet"
 BASE = "base"
 """In a checkpoint's state, beside the courses: the digest of the weights that its adapters lie on,
 where these are from a folder."""
@@ -140,15 +140,15 @@ class Run:
         self.policy.begin_learning()
         self.learner.optimizer = self._optimizer()
         if self.config.reference.kind != "off":
-            self.refresh_reference()
+            self.learner.reference = self.policy.freeze(REFERENCE)
 
     def _optimizer(self) -> Optimizer:
         weights = self.policy.learning().values()
         return optimizer(self.config.learning.optimizer, self.language.model, weights, betas=BETAS)
 
-    def refresh_reference(self) -> None:
-        """Make the policy as it stands the reference."""
-        self.learner.reference = self.policy.freeze(REFERENCE)
+    def move_magnet(self) -> None:
+        """From now on moves are pulled to those of the policy as it stands."""
+        self.learner.magnet = self.policy.freeze(MAGNET)
 
     def checkpoint(self) -> Checkpoint:
         """The run as it stands between two iterations. All processes take part; the main one has
@@ -157,8 +157,9 @@ class Run:
             **self.policy.tensors(),
             "optimizer": checkpoints.optimizer_tensors(self.learner.optimizer),
         }
-        if self.learner.reference is not None:
-            tensors[REFERENCE] = self.learner.reference.tensors()
+        for name, frozen in ((REFERENCE, self.learner.reference), (MAGNET, self.learner.magnet)):
+            if frozen is not None:
+                tensors[name] = frozen.tensors()
         tensors |= self.snapshots.tensors()
         state: dict[str, Any] = {one.stage.domain.name: one.state() for one in self.courses}
         if self.policy.lies_on is not None:
@@ -189,10 +190,12 @@ class Run:
         self.policy.restore(saved.tensors, source=source)
         self.learner.optimizer = self._optimizer()
         checkpoints.restore_optimizer(self.learner.optimizer, saved.tensors["optimizer"])
-        if REFERENCE in saved.tensors:
-            self.learner.reference = self.policy.restore_frozen(
-                REFERENCE, saved.tensors[REFERENCE], source=source
-            )
+        self.learner.reference, self.learner.magnet = (
+            self.policy.restore_frozen(name, saved.tensors[name], source=source)
+            if name in saved.tensors
+            else None
+            for name in (REFERENCE, MAGNET)
+        )
         self.snapshots.restore(saved.tensors, policy=self.policy, source=source)
         for course in self.courses:
             course.restore(saved.state[course.stage.domain.name])

@@ -59,7 +59,7 @@ class Pull(NamedTuple):
     format, also where a move is due and anything else but a legal one would be said. An average
     over distinct sequences: one that is seldom played counts like any other."""
     kl_move: float
-    """The same on the choice among the legal moves' tokens."""
+    """The same on the choice among the legal moves' tokens, to the magnet where there is one."""
     entropy: float
     """Bonus per nat of entropy on the move's tokens."""
     loss: LossKind = "clipped"
@@ -71,9 +71,10 @@ class Pull(NamedTuple):
 
 @dataclass(slots=True)
 class Learner:
-    """One policy, its optimiser and its reference.
+    """One policy, its optimiser and what holds it.
 
     Args:
+        reference: it holds the format, and it pulls moves while there is no ``magnet``.
         temperature: that of the sampler, so that log-probs agree with those it wrote.
         microbatch: at most this many distinct rows in one forward pass.
     """
@@ -85,6 +86,7 @@ class Learner:
     temperature: float = 1.0
     microbatch: int = 1024
     gradient_clip: float = 1.0
+    magnet: Frozen | None = None
 
     def update(self, batches: Sequence[Batch], *, learning_rate: float) -> list[dict[str, float]]:
         """One step on all ``batches``; returns of each what is worth a line in the log.
@@ -135,8 +137,9 @@ class Learner:
             part = self._backward(chunk, those, which, batch, counts, of=totals)
             for name, value in part.items():
                 stats[name] = stats.get(name, 0.0) + counts * value
-        if self.reference is not None:  # its last pass gathered what is in no layer
-            let_go(self.reference.model)
+        for frozen in (self.reference, self.magnet):
+            if frozen is not None:  # its last pass gathered what is in no layer
+                let_go(frozen.model)
         return added_up(stats)
 
     def imitate(
@@ -241,7 +244,7 @@ class Learner:
         played = [first[n] for n in range(len(sequences))]
         ids = pad_right([rest for _, rest in sequences], 0).to(device)
         choices = choices_of([row.choices for row in played], ids.shape[1]).to(device)
-        found = self._measured(sequences, played, ids, choices, pull)
+        found, pulls = self._measured(sequences, played, ids, choices, pull)
 
         which = which.to(device)
         now, told = found.logprobs[which, :, 0], known(rows, like=ids)
@@ -258,7 +261,7 @@ class Learner:
             gains = gains_of(rows, which.tolist(), like=found.logprobs[..., 1:])
             loss = loss - expected_gain(found.logprobs[..., 1:], gains)
         times = torch.bincount(which, minlength=len(sequences)) / of.turns
-        loss, stats = _held(loss, found, played, choices, times, pull, of)
+        loss, stats = _held(loss, found, pulls, played, choices, times, pull, of)
         (counts * loss).backward()
         clipped = clipped_tokens(
             pull.loss,
@@ -277,9 +280,10 @@ class Learner:
         ids: Tensor,
         choices: Tensor,
         pull: Pull,
-    ) -> Measured:
+    ) -> tuple[Measured, Tensor | None]:
         """What the policy says at each place of the distinct sequences, and the reference where it
-        pulls: of the token that was written there, and of those that were its choices."""
+        holds: of the token that was written there, and of those that were its choices; and the
+        log-probs of these under what pulls moves."""
         asked = torch.cat([ids[..., None], choices.clamp(min=0)], dim=-1)
         said = [row.written for row in played]
         seen = self._read(self.model, sequences, said)
@@ -287,7 +291,13 @@ class Learner:
         if self.reference is not None and (pull.kl_talk or pull.kl_move):
             with torch.no_grad(), self.reference.speaking() as reference:
                 held = self._read(reference, sequences, said)
-        return measure(seen, asked, temperature=self.temperature, spread=True, reference=held)
+        found = measure(seen, asked, temperature=self.temperature, spread=True, reference=held)
+        if self.magnet is None or not pull.kl_move:
+            return found, found.reference_logprobs
+        with torch.no_grad():
+            with self.magnet.speaking() as magnet:
+                pulling = self._read(magnet, sequences, said)
+            return found, measure(pulling, asked, temperature=self.temperature).logprobs
 
     def _read(
         self,
@@ -312,16 +322,18 @@ class _Totals(NamedTuple):
 def _held(
     loss: Tensor,
     found: Measured,
+    pulls: Tensor | None,
     played: Sequence[Row],
     choices: Tensor,
     times: Tensor,
     pull: Pull,
     of: _Totals,
 ) -> tuple[Tensor, dict[str, float]]:
-    """``loss`` less the bonus on entropy and with the pull to the reference; and how much there is
-    of each. Both are over distinct sequences.
+    """``loss`` less the bonus on entropy, and with what holds the format and what pulls moves; and
+    how much there is of each. All are over distinct sequences.
 
     Args:
+        pulls: log-probs like those of ``found``, under what moves are pulled to.
         times: ``(sequences,)``, each as often as it was played: an average over the replies.
     """
     spoken = column([row.written for row in played], torch.bool, choices)
@@ -331,16 +343,25 @@ def _held(
     stats = {"move_entropy": float(spread.detach())}
     if pull.entropy:
         loss = loss - pull.entropy * spread
-    if found.kl is not None and found.reference_logprobs is not None:
-        apart = kl_to_reference(found.logprobs[..., None], found.reference_logprobs[..., None])
-        choice = torch.where(choices >= 0, apart[..., 1:], 0.0).sum(-1)
+    if found.kl is not None and found.reference_logprobs is not None and pulls is not None:
         # The format is held alike wherever it was spoken, however seldom that was.
         evenly = torch.full_like(times, 1 / of.distinct_turns)
-        kl_talk = weighted_sum(found.kl - choice, spoken, evenly)
-        kl_move = weighted_sum(choice, moves, times)
+        talk = found.kl - _choice_kl(found.logprobs, found.reference_logprobs, choices)
+        kl_talk = weighted_sum(talk, spoken, evenly)
+        kl_move = weighted_sum(_choice_kl(found.logprobs, pulls, choices), moves, times)
         loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
         stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
     return loss, stats
+
+
+def _choice_kl(logprobs: Tensor, others: Tensor, choices: Tensor) -> Tensor:
+    """KL over the tokens of the legal moves alone, ``(sequences, longest rest)``.
+
+    Args:
+        logprobs, others: of the written token and of ``choices``, ``(..., 1 + most choices)``.
+    """
+    apart = kl_to_reference(logprobs[..., 1:, None], others[..., 1:, None])
+    return torch.where(choices >= 0, apart, 0.0).sum(-1)
 
 
 def _costs(sequences: Sequence[tuple[Ids, Ids]]) -> Iterator[int]:

@@ -196,9 +196,10 @@ OF_A_COURSE = {
 
 class ReferenceConfig(Section):
     kind: Literal["fixed", "refresh", "off"] = "fixed"
-    """The policy is held to the warm start, to itself some iterations ago, or to nothing."""
+    """Moves are pulled to those of the warm start, to those of the policy some iterations ago, or
+    to nothing. What is said around them is held to the warm start in any case but 'off'."""
     every: Positive = 50
-    """Iterations after which `refresh` makes the policy the reference."""
+    """Iterations after which `refresh` takes the policy as what its moves are pulled to."""
     kl_talk: NotNegative = 10.0
     """Weight per nat of KL on what is said around the move. It holds the format together, in seldom
     met situations as in common ones."""
@@ -385,5 +386,11 @@ class RunConfig(Section):
             raise ValueError(
                 "reference.kind is 'off', but reference.kl_talk or reference.kl_move is above 0. "
                 "Set both to 0, or choose the kind 'fixed' or 'refresh'."
+            )
+        if self.reference.kind == "refresh" and not self.reference.kl_move:
+            raise ValueError(
+                "reference.kind is 'refresh', which moves what the choice of a move is pulled to, "
+                "but reference.kl_move is 0, so nothing pulls. Set it, say to 0.1, or choose the "
+                "kind 'fixed'."
             )
         return self

@@ -25,7 +25,7 @@ from sepo_trainer.settings.config import RunConfig
         [],
         ["--learning.iterations", "7", "--learning.learning-rate", "1e-5"],
         ["--rollout.deals", "12", "--objective.scale", "2.5", "--model.path", "models/my warm"],
-        ["--game.options.hands", "6", "--reference.kind", "refresh"],
+        ["--game.options.hands", "6", "--reference.kind", "refresh", "--reference.kl-move", "1"],
     ],
 )
 def test_the_recorded_command_gives_the_same_settings(overrides):

@@ -35,8 +35,9 @@ SHORT = [
 ]
 VARIANTS = {
     "stacked": [
-        *("--reference.kind", "refresh", "--reference.every", "2", "--selfplay.kind", "snapshots"),
-        *("--selfplay.every", "2", "--selfplay.keep", "2", "--learning.epochs", "2"),
+        *("--reference.kind", "refresh", "--reference.every", "2", "--reference.kl-move", "0.1"),
+        *("--selfplay.kind", "snapshots", "--selfplay.every", "2", "--selfplay.keep", "2"),
+        *("--learning.epochs", "2"),
     ],
     "merged": ["--adapter.warm", "merged", "--adapter.save-merged", "true"],
 }
@@ -88,7 +89,7 @@ def test_checkpoints_hold_adapters_and_no_weight_of_the_model_under_them(runs, v
     names = {path.stem for path in folder.glob("*.safetensors")}
     expected = {"model", "warm", "optimizer", "reference"}
     if variant == "stacked":
-        expected |= {"snapshot-000002", "snapshot-000004"}
+        expected |= {"magnet", "snapshot-000002", "snapshot-000004"}
     assert names == expected
     for name in names:
         shapes = [weight.shape for weight in load_file(folder / f"{name}.safetensors").values()]

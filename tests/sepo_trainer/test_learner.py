@@ -129,6 +129,28 @@ def test_the_policy_agrees_with_itself_as_the_reference(played):
     assert moved["kl_move"] > 1e-5
 
 
+def test_a_magnet_pulls_moves_and_leaves_the_format_to_the_reference(played):
+    learner, rows = played
+    magnet = frozen_copy(learner.model)
+    with torch.no_grad():
+        for weight in magnet.model.parameters():
+            weight.mul_(1.01)
+    held = learner.accumulate(Batch(rows, EVERYTHING))
+    own = replace(learner, magnet=frozen_copy(learner.model)).accumulate(Batch(rows, EVERYTHING))
+    assert own["kl_talk"] == held["kl_talk"] > 1e-5
+    assert own["kl_move"] == pytest.approx(0.0, abs=1e-6)
+
+    def pulled(one: Learner, **weights: float) -> torch.Tensor:
+        nothing = {"kl_talk": 0.0, "kl_move": 0.0}
+        return gradient(one, rows, EVERYTHING._replace(**nothing | weights))
+
+    both = {"kl_talk": 2.0, "kl_move": 30.0}
+    towards = replace(learner, reference=magnet)
+    parts = pulled(learner, kl_talk=2.0) + pulled(towards, kl_move=30.0) - pulled(learner)
+    assert apart(pulled(replace(learner, magnet=magnet), **both), parts) < 1e-6
+    assert apart(pulled(learner, **both), parts) > 1e-3
+
+
 def test_a_reference_never_learns(played):
     learner, rows = played
     descent = torch.optim.SGD(learner.model.parameters(), lr=1.0)

@@ -32,7 +32,8 @@ BY_PLAY = [
     *("--learning.iterations", "2", "--evaluation-episodes", "2"),
 ]
 SPLIT = [
-    *("--reference.kind", "refresh", "--reference.every", "1", "--learning.iterations", "4"),
+    *("--reference.kind", "refresh", "--reference.every", "1", "--reference.kl-move", "0.1"),
+    *("--learning.iterations", "4"),
     *("--learning.microbatch", "20", "--learning.epochs", "2"),
 ]
 SHARDED = ["--model.sharded", "true"]

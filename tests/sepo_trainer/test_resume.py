@@ -22,7 +22,7 @@ VARIANTS = {
     "defaults": [],
     "all that has a memory": [
         *("--learning.advantage", "rae", "--objective.exploiter", "average"),
-        *("--reference.kind", "refresh", "--reference.every", "2"),
+        *("--reference.kind", "refresh", "--reference.every", "2", "--reference.kl-move", "0.1"),
         *("--learning.epochs", "2", "--learning.minibatches", "2"),
         *("--objective.budget.exploitability", "0", "--objective.budget.step", "0.5"),
         *("--objective.budget.delay", "0", "--selfplay.kind", "snapshots"),
@@ -32,7 +32,7 @@ VARIANTS = {
         *("--learning.optimizer", "muon", "--rollout.deals", "2", "--rollout.own-deals", "true"),
     ],
 }
-"""Running baselines, past responses, a reference that moves, a multiplier, snapshots of the policy;
+"""Running baselines, past responses, a magnet, a multiplier, snapshots of the policy;
 an optimiser, or two, is always there."""
 
 
@@ -101,6 +101,18 @@ def test_the_policy_really_learns_in_these_runs(unbroken, variant):
     assert all(line["gradient_norm"] > 0 for line in found)
 
 
+def test_what_holds_the_format_stays_the_warm_start_and_what_pulls_moves_follows(unbroken):
+    places = unbroken["all that has a memory"] / "checkpoints"
+    parts = ("reference", "magnet", "model")
+    early, late = (
+        [(places / number / f"{part}.safetensors").read_bytes() for part in parts]
+        for number in ("000003", "000006")
+    )
+    assert early[0] == late[0] not in (early[2], late[2])
+    assert early[1] not in (late[1], early[2])
+    assert late[1] == late[2]
+
+
 def test_equal_seeds_give_equal_runs_and_other_seeds_other_runs(unbroken, settings, tmp_path):
     again, other = tmp_path / "again", tmp_path / "other"
     assert main(settings(again)) == 0
@@ -118,7 +130,10 @@ def test_three_iterations_a_crash_and_three_more_are_six(unbroken, variant, tmp_
 
 @pytest.mark.parametrize(
     "lost",
-    ["baselines", "past_responses", "multipliers", "reference", "snapshot-000002", "optimizer"],
+    [
+        *("baselines", "past_responses", "multipliers", "reference", "magnet"),
+        *("snapshot-000002", "optimizer"),
+    ],
 )
 def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path):
     """Take one away, with checksums that vouch for the rest, and the run comes out otherwise."""
@@ -133,7 +148,7 @@ def test_each_part_of_the_checkpoint_is_needed_for_that(unbroken, lost, tmp_path
     elif lost in course:
         assert course[lost]
         course[lost] = type(course[lost])()
-    elif lost in ("reference", "snapshot-000002"):
+    elif lost in ("reference", "magnet", "snapshot-000002"):
         model, file = (state.with_name(f"{name}.safetensors") for name in ("model", lost))
         assert file.read_bytes() != model.read_bytes()
         shutil.copy(model, file)

@@ -129,6 +129,7 @@ REFUSED = {
         "learning.clip is 0.1, but cispo has no lower bound"
     ),
     "[reference]\nkind = 'off'": "reference.kind is 'off', but reference.kl_talk",
+    "[reference]\nkind = 'refresh'": "but reference.kl_move is 0, so nothing pulls",
     "seed = -1": "seed is -1, but",
     "seed = 2147483648": "seed is 2147483648, but",
     "seed = 1.5": "seed is 1.5, but",
