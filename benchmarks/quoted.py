@@ -11,16 +11,25 @@ number stands for the record's if that, written with as many decimals, is it. Of
 leaderboard the domain is the group, and a score the quantity: ``leaderboard/agents/sepo-joint |
 kuhn_poker | exploitability | mean``. A page with the
 comment `ALL` has no decimal and no percentage without a source outside of code and links.
+
+``python -m benchmarks.quoted`` tells what is wrong on the project's pages (exit status 1 if
+anything); ``--write`` first puts the numbers of the records, as they are now, in place of those
+that are quoted. What the words around them say is for somebody to read again.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.certificate import ROOT
+from benchmarks.command_line import BenchmarkError, guarded
 from benchmarks.leaderboard.records import Exploitability, load_agent
-from benchmarks.records import Measure, load
+from benchmarks.records import RESULTS, Measure, load
 
 ALL: Final = "<!-- every number has its source -->"
 COMMENT: Final = re.compile(r"<!--\s*(=|from)\s+(.*?)\s*-->", re.DOTALL)
@@ -29,35 +38,94 @@ ROWS: Final = "leaderboard/agents/"
 NOT_PROSE: Final = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", re.DOTALL)
 
 
+def main(arguments: Sequence[str]) -> None:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.quoted",
+        description="Holds the numbers that pages quote against the records they name.",
+    )
+    made.add_argument("--write", action="store_true", help="first make them those of the records")
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    made.add_argument(
+        "page", type=Path, nargs="*", default=pages(), help="Markdown (all of the project's)"
+    )
+    given = made.parse_args(arguments)
+    wrong = []
+    for path in given.page:
+        if not path.is_file():
+            raise BenchmarkError(f"There is no page {path}. Without one, all are read.")
+        page = path.read_text()
+        if given.write and (anew := as_recorded(page, given.results)) != page:
+            path.write_text(anew)
+            print(f"{path} is written anew.")
+            page = anew
+        wrong += [f"{path}: {mistake}" for mistake in mistakes(page, given.results)]
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print("Every number that is quoted is its record's.")
+
+
+def pages() -> list[Path]:
+    """The project's own."""
+    return sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+
+
 def mistakes(page: str, results: Path) -> list[str]:
     """What is wrong in ``page``, a sentence each: numbers that are not their record's, sources that
     are not there and, where `ALL` is asked for, numbers without a source."""
-    found, at = [], 0
-    strict = ALL in page
-    text = NOT_PROSE.sub(lambda code: " " * len(code[0]), page.replace(ALL, " " * len(ALL)))
-    for comment in COMMENT.finditer(text):
-        said = NUMBER.findall(text[at : comment.start()])
-        at = comment.end()
-        if comment[1] == "from":
+    found = []
+    for numbers, comment in _said(page):
+        said = [number[0] for number in numbers]
+        values: list[float] = []
+        if comment and comment[1] == "=":
+            try:
+                values = quoted(comment[2], results)
+            except ValueError as error:
+                found.append(str(error))
+                continue
+            quotes = said[-len(values) :]
+            agree = len(quotes) == len(values) and all(
+                written(value, like=quote) == plain(quote)
+                for value, quote in zip(values, quotes, strict=True)
+            )
+            if not agree:
+                told = ", ".join(f"{value:.6g}" for value in values)
+                claimed = " ".join(quotes) or "no number"
+                found.append(f"{claimed} is said to be {comment[2]}: {told}.")
+        elif comment:
             continue
-        # What is code in the prose may be a name in a source, so that is read from the page itself.
-        source = page[comment.start(2) : comment.end(2)]
+        if ALL in page:
+            found += _unsourced(said[: len(said) - len(values)])
+    return found
+
+
+def as_recorded(page: str, results: Path) -> str:
+    """``page`` with the records' numbers in place of those quoted, written as those are. A source
+    that is not there, or that has more numbers than are said, changes nothing."""
+    parts, at = [], 0
+    for numbers, comment in _said(page):
+        if not comment or comment[1] != "=":
+            continue
         try:
-            values = quoted(source, results)
-        except ValueError as error:
-            found.append(str(error))
+            values = quoted(comment[2], results)
+        except ValueError:
             continue
-        quotes = said[-len(values) :]
-        agree = len(quotes) == len(values) and all(
-            written(value, like=quote) == plain(quote)
-            for value, quote in zip(values, quotes, strict=True)
-        )
-        if not agree:
-            told = ", ".join(f"{value:.6g}" for value in values)
-            found.append(f"{' '.join(quotes) or 'no number'} is said to be {source}: {told}.")
-        if strict:
-            found += _unsourced(said[: -len(values)])
-    return found + (_unsourced(NUMBER.findall(text[at:])) if strict else [])
+        if len(numbers) >= len(values):
+            for number, value in zip(numbers[-len(values) :], values, strict=True):
+                parts += [page[at : number.start()], _styled(value, like=number[0])]
+                at = number.end()
+    return "".join((*parts, page[at:]))
+
+
+def _said(page: str) -> Iterator[tuple[list[re.Match[str]], re.Match[str] | None]]:
+    """The numbers up to each comment, with it; and those behind the last, with none."""
+    text = NOT_PROSE.sub(lambda code: " " * len(code[0]), page.replace(ALL, " " * len(ALL)))
+    at = 0
+    for place in COMMENT.finditer(text):
+        # What is code in the prose may be a name in a source, so that is read from the page itself.
+        comment = COMMENT.match(page, place.start())
+        yield list(NUMBER.finditer(text, at, place.start())), comment
+        at = place.end()
+    yield list(NUMBER.finditer(text, at)), None
 
 
 def quoted(source: str, results: Path) -> list[float]:
@@ -141,7 +209,29 @@ def plain(number: str) -> str:
     return re.sub(r"^(-?)\.", r"\g<1>0.", bare)
 
 
+def _styled(value: float, *, like: str) -> str:
+    """``value`` as ``like`` is written, signs and all.
+
+    >>> _styled(0.974, like="98 %"), _styled(1234.5, like="+1,000.0"), _styled(-0.25, like=".50")
+    ('97 %', '+1,234.5', '-.25')
+    """
+    number = written(value, like=like)
+    sign = "-" if number.startswith("-") else "+" if like.startswith("+") else ""
+    whole, point, digits = number.lstrip("-").partition(".")
+    if "," in like:
+        whole = f"{int(whole):,}"
+    if like.lstrip("-+\N{MINUS SIGN}").startswith(".") and whole == "0":
+        whole = ""
+    if "\N{MINUS SIGN}" in like:
+        sign = sign.replace("-", "\N{MINUS SIGN}")
+    return f"{sign}{whole}{point}{digits}{like[len(like.rstrip(' %')) :]}"
+
+
 def _unsourced(numbers: list[str]) -> list[str]:
     return [
         f"{number.strip()} has no source." for number in numbers if "." in number or "%" in number
     ]
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, "benchmarks.quoted"))

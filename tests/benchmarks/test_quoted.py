@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from benchmarks.certificate import ROOT
+from benchmarks.command_line import BenchmarkError
 from benchmarks.leaderboard.records import Exploitability, agent_path, load_agent, save_agent
-from benchmarks.quoted import ALL, mistakes
+from benchmarks.quoted import ALL, as_recorded, main, mistakes, pages
 from benchmarks.records import RESULTS, save
 
-PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 SHARED = "credit_ablation/default | shared | exploitability"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)
 def test_every_number_that_a_page_quotes_is_its_records(page):
     assert mistakes(page.read_text(), RESULTS) == []
 
@@ -96,3 +97,44 @@ def test_a_page_may_ask_that_every_number_has_a_source(results):
     early = page.replace("Five seeds:", "Of 90 %,")
     assert mistakes(early, results) == ["90 % has no source."]
     assert mistakes(early.replace(ALL, ""), results) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("of 5 it is 0.4 [0.1, 0.2] <!-- = {} | mean interval -->", "of 5 it is 0.3 [0.2, 0.4]"),
+        ("+1.25 <!-- = {} | mean -->", "+0.29"),
+        ("**.251** <!-- = {} | mean -->", "**.287**"),
+        ("12 % <!-- = {} | mean -->, 12% <!-- = {} | mean -->", "29 %, 29%"),
+        ("0.10 <!-- from elsewhere --> 0.5 <!-- = {} | mean -->", "0.10 0.3"),
+        ("`0.5` 0.5 <!-- = {} | mean --> and 0.5", "`0.5` 0.3 and 0.5"),
+        ("0.5 <!-- = {} | interval -->", "0.5"),
+        ("0.5 <!-- = {} | mode -->", "0.5"),
+    ],
+)
+def test_numbers_are_put_in_as_the_ones_before_were_written(results, said, says):
+    made = as_recorded(said.replace("{}", SHARED), results)
+    assert re.sub(r" <!--.*?-->", "", made) == says
+    assert re.findall("<!--.*?-->", made) == re.findall("<!--.*?-->", said.replace("{}", SHARED))
+
+
+def test_a_number_below_zero_keeps_its_kind_of_minus(results):
+    source = "<!-- = credit_ablation/default | credited - shared | exploitability | mean -->"
+    assert as_recorded(f"+.99 {source}", results) == f"-.27 {source}"
+    assert as_recorded(f"\N{MINUS SIGN}9.9 {source}", results) == f"\N{MINUS SIGN}0.3 {source}"
+
+
+def test_pages_are_written_anew_when_asked(results, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    wrong, right = (f"{ALL} {value} <!-- = {SHARED} | mean -->" for value in ("0.9", "0.3"))
+    page.write_text(wrong)
+    given = [str(page), "--results", str(results)]
+    with pytest.raises(SystemExit, match=r"page\.md: 0\.9 is said to be"):
+        main(given)
+    assert page.read_text() == wrong
+    main([*given, "--write"])
+    assert page.read_text() == right
+    assert "page.md is written anew" in capsys.readouterr().out
+    main(given)
+    with pytest.raises(BenchmarkError, match="no page"):
+        main([str(tmp_path / "other.md")])
