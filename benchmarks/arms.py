@@ -40,6 +40,8 @@ class Given(NamedTuple):
     """`shared` for every seed, and not only for the first."""
     known: tuple[str, ...] = ()
     """Of `arms`, those of a record: trained for the first seed alone, to be held against it."""
+    brief: bool = False
+    """A trial: no policy that was played is read out after every history, which takes minutes."""
 
     def seeds_of(self, arm: str) -> tuple[int, ...]:
         """Those that ``arm`` is trained for."""

@@ -258,7 +258,8 @@ def _run(config: RunConfig, given: Given, runs: Path, console: Console) -> Finis
         notes.append(check_shared(trained[SHARED], trained[REWARD_ONLY]))
         trained[SHARED] = trained[REWARD_ONLY]
     scored = {job.folder: job for by_seed in trained.values() for job in by_seed.values()}
-    play_out([*starts, *scored.values()], config, at_once=given.jobs)
+    ended = [*starts, *scored.values()]
+    play_out(ended, config, report=console.print, at_once=given.jobs, brief=given.brief)
     found = {BASE: bases, WARM: warm}
     return Finished(
         {start: of for start, of in found.items() if of}, trained, notes, [*starts, *jobs]

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     if not (given.write or given.check):
         count = 1 if given.quick and given.seeds is None else given.seeds or 5
         for game in given.games:
-            asked = Given(studied(game), tuple(range(count)), given.jobs)
+            asked = Given(studied(game), tuple(range(count)), given.jobs, brief=given.quick)
             _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
     from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
 

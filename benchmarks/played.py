@@ -9,12 +9,12 @@ it out once, where that can be; else a bound from below, by play.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from benchmarks.training_runs import Job
 from opponents.matches import Player, play_matches
 from opponents.opponent import Opponent
 from sepo_envs.batch import Board
-from sepo_envs.exact import Certified, solver
+from sepo_envs.exact import solver
 from sepo_trainer.settings.config import RunConfig
 
 if TYPE_CHECKING:
@@ -36,16 +36,28 @@ Floats = NDArray[np.float64]
 
 EPISODES: Final = 200
 """Against each opponent, to bound exploitability with."""
+How: TypeAlias = Callable[[RunConfig, Path], dict[str, Any]]
+Task: TypeAlias = tuple[str, Path, How, RunConfig, Path]
+"""Its title, where what is found goes, how it is found, the settings, the saved model."""
 
 
-def play_out(jobs: Sequence[Job], config: RunConfig, *, at_once: int = 1) -> None:
+def play_out(
+    jobs: Sequence[Job],
+    config: RunConfig,
+    *,
+    report: Callable[[str], None],
+    at_once: int = 1,
+    brief: bool = False,
+) -> None:
     """Let the policies of finished ``jobs`` play where they have not yet, beside their result.
 
     Args:
         config: the study's, with its `evaluation_episodes`.
+        report: is told of each that is done.
         at_once: processes.
+        brief: read none out, and bound how exploitable they are with as few episodes as those.
     """
-    todo = []
+    todo: list[Task] = []
     for job in jobs:
         model = job.folder if job.command == "warm-start" else job.folder / "model"
         for game in config.games:
@@ -53,14 +65,20 @@ def play_out(jobs: Sequence[Job], config: RunConfig, *, at_once: int = 1) -> Non
             path = job.folder / (outcomes.EXPLOITED if is_played else outcomes.PLAYED).format(game)
             if not path.is_file() and not (is_played and _is_untrained(job)):
                 alone = config.alone(game).model_copy(update={"seed": job.config.seed})
-                todo.append((path, exploited if is_played else evaluated, alone, model))
+                how = evaluated if not is_played else bounded if brief else exploited
+                todo.append((f"{job.title}, {game}", path, how, alone, model))
+    for done, title in enumerate(_noted(todo, at_once), 1):
+        report(f"{title}: played out, {done} of {len(todo)}")
+
+
+def _noted(todo: Sequence[Task], at_once: int) -> Iterator[str]:
+    """The titles of ``todo``, each once it is done."""
     if at_once == 1 or len(todo) < 2:
-        for task in todo:
-            _note(*task)
+        yield from (_note(*task) for task in todo)
         return
     with ProcessPoolExecutor(at_once, get_context("spawn")) as pool:
         for noted in as_completed([pool.submit(_note, *task) for task in todo]):
-            noted.result()
+            yield noted.result()
 
 
 def _is_untrained(job: Job) -> bool:
@@ -69,12 +87,11 @@ def _is_untrained(job: Job) -> bool:
     return job.command == "warm-start" and not (config.warm_start.steps or config.model.path)
 
 
-def _note(
-    path: Path, how: Callable[[RunConfig, Path], dict[str, Any]], config: RunConfig, model: Path
-) -> None:
+def _note(title: str, path: Path, how: How, config: RunConfig, model: Path) -> str:
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(how(config, model), indent=1))
     draft.replace(path)
+    return title
 
 
 def evaluated(config: RunConfig, model: Path) -> dict[str, Any]:
@@ -107,18 +124,23 @@ def exploited(config: RunConfig, model: Path) -> dict[str, Any]:
         if table.most_uncovered <= outcomes.BABBLE:
             read = solver(course.stage.game).exploitability_interval(table)
             return {**asdict(read), "uncovered": table.most_uncovered}
-    found = _bound(course)
-    return {} if found is None else asdict(found)
+    return _bound(course, EPISODES)
 
 
-def _bound(course: Course) -> Certified | None:
-    """What the opponents of all pools gain on the policy, over what it earns from itself."""
+def bounded(config: RunConfig, model: Path) -> dict[str, Any]:
+    """As `exploited` says it, by play alone, and of `evaluation_episodes` against each opponent."""
+    return _bound(_loaded(config, model).course, config.evaluation_episodes)
+
+
+def _bound(course: Course, episodes: int) -> dict[str, Any]:
+    """What the opponents of all pools gain on the policy, over what it earns from itself; empty if
+    nothing can be said."""
     from sepo_trainer.runs.evaluation import SEED_OFFSET
     from sepo_trainer.samplers.chat import SampledChat
 
     config, stage, board = course.config, course.stage, Board(course.stage.game)
     mine = SampledChat("policy", course.sampler, course.renderer, style=config.rollout.style)
-    deals = range(-(-EPISODES // stage.game.seats))
+    deals = range(-(-episodes // stage.game.seats))
 
     def returns(*seats: Player) -> Floats:
         seed = config.seed + SEED_OFFSET
@@ -131,7 +153,8 @@ def _bound(course: Course) -> Certified | None:
         for one in pool.opponents
         if isinstance(one, Opponent)
     }
-    return bound_by_play(stage.game, taken, returns(mine, mine))
+    found = bound_by_play(stage.game, taken, returns(mine, mine))
+    return {} if found is None else asdict(found)
 
 
 def _loaded(config: RunConfig, model: Path) -> Run:

@@ -38,6 +38,11 @@ def exploited_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
     return found
 
 
+def bounded_by_hand(config: RunConfig, model: Path) -> dict[str, Any]:
+    """The same, in a trial."""
+    return {"value": 3.0, "kind": "lower bound"}
+
+
 @pytest.fixture
 def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory in which ``python -m sepo_trainer`` is the fake one."""
@@ -50,6 +55,7 @@ def fake_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(training_runs, "source_digest", lambda: "1" * 64)  # edited meanwhile or not
     monkeypatch.setattr(played, "evaluated", played_by_hand)
     monkeypatch.setattr(played, "exploited", exploited_by_hand)
+    monkeypatch.setattr(played, "bounded", bounded_by_hand)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -161,11 +161,13 @@ def test_how_exploitable_a_policy_is_says_whether_that_is_exact(make_record):
     assert cell((1, None, 3), (1, 1, 1), (0, None, 0)) == "1.00+"
 
 
-def test_a_quick_trial_stays_apart_from_the_records(fake_trainer):
+def test_a_quick_trial_stays_apart_from_the_records(fake_trainer, capsys):
     with pytest.raises(BenchmarkError, match="have no place among those of benchmarks/results"):
         paper_table.main(["--quick", "--results", str(RESULTS)])
     paper_table.main(["--quick", "--games", SPLIT])
     record = load(Path("runs/quick/results/credit_ablation") / f"{SPLIT}.json")
+    assert record.measures["credited"]["exploitability, at least"].values == (3.0,)
+    assert "credited-0, split_negotiation: played out," in capsys.readouterr().out
     assert record.seeds == (0,)
     assert record.settings["learning.iterations"] == 2
     assert Path("runs/quick/results/paper_table/page.html").is_file()
