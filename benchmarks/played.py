@@ -36,6 +36,9 @@ Floats = NDArray[np.float64]
 
 EPISODES: Final = 200
 """Against each opponent, to bound exploitability with."""
+FEW_EPISODES: Final = 8
+"""The same in a trial: the fewest that are two deals for two seats to choose by, and two to measure
+by, so that there is a bound at all."""
 How: TypeAlias = Callable[[RunConfig, Path], dict[str, Any]]
 Task: TypeAlias = tuple[str, Path, How, RunConfig, Path]
 """Its title, where what is found goes, how it is found, the settings, the saved model."""
@@ -55,7 +58,7 @@ def play_out(
         config: the study's, with its `evaluation_episodes`.
         report: is told of each that is done.
         at_once: processes.
-        brief: read none out, and bound how exploitable they are with as few episodes as those.
+        brief: read none out; bound how exploitable they are, with a few episodes.
     """
     todo: list[Task] = []
     for job in jobs:
@@ -128,8 +131,8 @@ def exploited(config: RunConfig, model: Path) -> dict[str, Any]:
 
 
 def bounded(config: RunConfig, model: Path) -> dict[str, Any]:
-    """As `exploited` says it, by play alone, and of `evaluation_episodes` against each opponent."""
-    return _bound(_loaded(config, model).course, config.evaluation_episodes)
+    """As `exploited` says it, by play alone, and of `FEW_EPISODES`."""
+    return _bound(_loaded(config, model).course, FEW_EPISODES)
 
 
 def _bound(course: Course, episodes: int) -> dict[str, Any]:

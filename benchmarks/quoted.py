@@ -41,18 +41,21 @@ NOT_PROSE: Final = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)", re.DOTALL)
 def main(arguments: Sequence[str]) -> None:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.quoted",
-        description="Holds the numbers that pages quote against the records they name.",
+        description=(__doc__ or "").splitlines()[0],
+        allow_abbrev=False,
     )
     made.add_argument("--write", action="store_true", help="first make them those of the records")
-    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
+    made.add_argument(
+        *("--results",), type=Path, default=RESULTS, metavar="DIR", help="where the records are"
+    )
     made.add_argument(
         "page", type=Path, nargs="*", default=pages(), help="Markdown (all of the project's)"
     )
     given = made.parse_args(arguments)
+    if missing := [path for path in given.page if not path.is_file()]:
+        raise BenchmarkError(f"there is no page {missing[0]}. Name none, and all are read.")
     wrong = []
     for path in given.page:
-        if not path.is_file():
-            raise BenchmarkError(f"There is no page {path}. Without one, all are read.")
         page = path.read_text()
         if given.write and (anew := as_recorded(page, given.results)) != page:
             path.write_text(anew)
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def pages() -> list[Path]:
     """The project's own."""
-    return sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+    return sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "benchmarks/README.md"))
 
 
 def mistakes(page: str, results: Path) -> list[str]:
@@ -224,7 +227,8 @@ def _styled(value: float, *, like: str) -> str:
         whole = ""
     if "\N{MINUS SIGN}" in like:
         sign = sign.replace("-", "\N{MINUS SIGN}")
-    return f"{sign}{whole}{point}{digits}{like[len(like.rstrip(' %')) :]}"
+    bare = like.rstrip("%").rstrip()
+    return f"{sign}{whole}{point}{digits}{like.removeprefix(bare)}"
 
 
 def _unsourced(numbers: list[str]) -> list[str]:

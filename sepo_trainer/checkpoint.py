@@ -26,7 +26,7 @@ from sepo_trainer.processes import parted_like
 
 STATE = "state.json"
 CHECKSUMS = "checksums.txt"
-FORMAT = 3
+FORMAT = 4
 
 
 class CheckpointError(ValueError):
@@ -40,8 +40,8 @@ class Checkpoint:
     iteration: int
     """GRPO steps done."""
     tensors: Mapping[str, Mapping[str, Tensor]]
-    """By file: ``model`` and ``optimizer``; where there are any, ``reference``, the ``warm``
-    adapter, and a ``snapshot-<iteration>`` each."""
+    """By file: ``model`` and ``optimizer``; where there are any, ``reference``, ``magnet``, the
+    ``warm`` adapter, and a ``snapshot-<iteration>`` each."""
     state: Mapping[str, Any]
     """Everything else, ready for JSON."""
 

@@ -1,6 +1,6 @@
 """A run put together from its configuration: the parts that the loop in `sepo_trainer.train` turns.
 
-One policy with its optimiser and its reference, and the courses that it is trained on.
+One policy with its optimiser and what holds it, and the courses that it is trained on.
 """
 
 from __future__ import annotations
@@ -146,8 +146,9 @@ class Run:
         weights = self.policy.learning().values()
         return optimizer(self.config.learning.optimizer, self.language.model, weights, betas=BETAS)
 
-    def move_magnet(self) -> None:
+    def renew_magnet(self) -> None:
         """From now on moves are pulled to those of the policy as it stands."""
+        self.learner.magnet = None  # so that never more than one is in memory
         self.learner.magnet = self.policy.freeze(MAGNET)
 
     def checkpoint(self) -> Checkpoint:

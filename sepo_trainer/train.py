@@ -76,7 +76,7 @@ def train(run: Run, report: Callable[[Sequence[Step]], None]) -> None:
         run.iteration += 1
         reference = config.reference
         if reference.kind == "refresh" and run.iteration % reference.every == 0:
-            run.move_magnet()
+            run.renew_magnet()
         run.publish()
         learned = (perf_counter() - began) / len(run.courses)
 

@@ -59,7 +59,8 @@ class Pull(NamedTuple):
     format, also where a move is due and anything else but a legal one would be said. An average
     over distinct sequences: one that is seldom played counts like any other."""
     kl_move: float
-    """The same on the choice among the legal moves' tokens, to the magnet where there is one."""
+    """The same on the choice among the legal moves' tokens, to the magnet where there is one; but
+    each sequence counts as often as it was played."""
     entropy: float
     """Bonus per nat of entropy on the move's tokens."""
     loss: LossKind = "clipped"
@@ -75,6 +76,7 @@ class Learner:
 
     Args:
         reference: it holds the format, and it pulls moves while there is no ``magnet``.
+        magnet: pulls moves in its place; nothing does without a reference.
         temperature: that of the sampler, so that log-probs agree with those it wrote.
         microbatch: at most this many distinct rows in one forward pass.
     """
@@ -244,7 +246,7 @@ class Learner:
         played = [first[n] for n in range(len(sequences))]
         ids = pad_right([rest for _, rest in sequences], 0).to(device)
         choices = choices_of([row.choices for row in played], ids.shape[1]).to(device)
-        found, pulls = self._measured(sequences, played, ids, choices, pull)
+        found, pulled_to = self._measured(sequences, played, ids, choices, pull)
 
         which = which.to(device)
         now, told = found.logprobs[which, :, 0], known(rows, like=ids)
@@ -261,7 +263,7 @@ class Learner:
             gains = gains_of(rows, which.tolist(), like=found.logprobs[..., 1:])
             loss = loss - expected_gain(found.logprobs[..., 1:], gains)
         times = torch.bincount(which, minlength=len(sequences)) / of.turns
-        loss, stats = _held(loss, found, pulls, played, choices, times, pull, of)
+        loss, stats = _held(loss, found, pulled_to, played, choices, times, pull, of)
         (counts * loss).backward()
         clipped = clipped_tokens(
             pull.loss,
@@ -322,7 +324,7 @@ class _Totals(NamedTuple):
 def _held(
     loss: Tensor,
     found: Measured,
-    pulls: Tensor | None,
+    pulled_to: Tensor | None,
     played: Sequence[Row],
     choices: Tensor,
     times: Tensor,
@@ -330,10 +332,10 @@ def _held(
     of: _Totals,
 ) -> tuple[Tensor, dict[str, float]]:
     """``loss`` less the bonus on entropy, and with what holds the format and what pulls moves; and
-    how much there is of each. All are over distinct sequences.
+    how much there is of each.
 
     Args:
-        pulls: log-probs like those of ``found``, under what moves are pulled to.
+        pulled_to: log-probs like those of ``found``, under what moves are pulled to.
         times: ``(sequences,)``, each as often as it was played: an average over the replies.
     """
     spoken = column([row.written for row in played], torch.bool, choices)
@@ -343,12 +345,12 @@ def _held(
     stats = {"move_entropy": float(spread.detach())}
     if pull.entropy:
         loss = loss - pull.entropy * spread
-    if found.kl is not None and found.reference_logprobs is not None and pulls is not None:
+    if found.kl is not None and found.reference_logprobs is not None and pulled_to is not None:
         # The format is held alike wherever it was spoken, however seldom that was.
         evenly = torch.full_like(times, 1 / of.distinct_turns)
         talk = found.kl - _choice_kl(found.logprobs, found.reference_logprobs, choices)
         kl_talk = weighted_sum(talk, spoken, evenly)
-        kl_move = weighted_sum(_choice_kl(found.logprobs, pulls, choices), moves, times)
+        kl_move = weighted_sum(_choice_kl(found.logprobs, pulled_to, choices), moves, times)
         loss = loss + pull.kl_talk * kl_talk + pull.kl_move * kl_move
         stats |= {"kl_talk": float(kl_talk.detach()), "kl_move": float(kl_move.detach())}
     return loss, stats

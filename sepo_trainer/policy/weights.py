@@ -31,7 +31,7 @@ BASE = "base"
 
 
 class Frozen(Protocol):
-    """A policy that never learns: the reference, or a snapshot."""
+    """A policy that never learns: the reference, the magnet, or a snapshot."""
 
     @property
     def model(self) -> PreTrainedModel:

@@ -196,15 +196,18 @@ OF_A_COURSE = {
 
 class ReferenceConfig(Section):
     kind: Literal["fixed", "refresh", "off"] = "fixed"
-    """Moves are pulled to those of the warm start, to those of the policy some iterations ago, or
-    to nothing. What is said around them is held to the warm start in any case but 'off'."""
+    """What the choice of a move is pulled to, as hard as `kl_move` says: the warm start or, by
+    `refresh`, the policy some iterations ago. What is said around it is held to the warm start, as
+    hard as `kl_talk` says. 'off': neither."""
     every: Positive = 50
-    """Iterations after which `refresh` takes the policy as what its moves are pulled to."""
+    """Iterations after which `refresh` takes the policy as it stands; until then moves are pulled
+    to the warm start."""
     kl_talk: NotNegative = 10.0
     """Weight per nat of KL on what is said around the move. It holds the format together, in seldom
     met situations as in common ones."""
     kl_move: NotNegative = 0.0
-    """Weight per nat of KL on the move itself; a fixed reference then bars the equilibrium."""
+    """Weight per nat of KL on the choice of a move. To the warm start, it bars the equilibrium;
+    `refresh` needs it above 0."""
 
 
 class SelfPlayConfig(Section):
@@ -381,15 +384,19 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _a_magnet_needs_a_reference(self) -> RunConfig:
+    def _no_reference_has_no_weight(self) -> RunConfig:
         if self.reference.kind == "off" and (self.reference.kl_talk or self.reference.kl_move):
             raise ValueError(
                 "reference.kind is 'off', but reference.kl_talk or reference.kl_move is above 0. "
                 "Set both to 0, or choose the kind 'fixed' or 'refresh'."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_renewed_pulls(self) -> RunConfig:
         if self.reference.kind == "refresh" and not self.reference.kl_move:
             raise ValueError(
-                "reference.kind is 'refresh', which moves what the choice of a move is pulled to, "
+                "reference.kind is 'refresh', which renews what the choice of a move is pulled to, "
                 "but reference.kl_move is 0, so nothing pulls. Set it, say to 0.1, or choose the "
                 "kind 'fixed'."
             )

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import credit_ablation, paper_table, readme, speed, time_to_equilibrium
+from benchmarks import credit_ablation, paper_table, quoted, readme, speed, time_to_equilibrium
 from benchmarks.command_line import (
     BenchmarkError,
     changed,
@@ -67,6 +67,7 @@ def test_what_the_benchmark_chooses_cannot_be_set():
         (credit_ablation, ["--objective.penalty-credit", "shared"], "Use --arms"),
         (speed, ["--config", "nowhere.toml"], "there is no file nowhere.toml"),
         (readme, ["--readme", "nowhere.md"], "lacks the markers"),
+        (quoted, ["nowhere.md"], "there is no page nowhere.md"),
     ],
 )
 def test_misuse_is_told_in_one_paragraph(module, arguments, said, capsys, monkeypatch):
@@ -80,7 +81,7 @@ def test_misuse_is_told_in_one_paragraph(module, arguments, said, capsys, monkey
 
 
 @pytest.mark.parametrize(
-    "module", [time_to_equilibrium, credit_ablation, paper_table, speed, readme]
+    "module", [time_to_equilibrium, credit_ablation, paper_table, speed, readme, quoted]
 )
 def test_help_says_what_is_measured(module, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -106,6 +106,7 @@ def test_a_page_may_ask_that_every_number_has_a_source(results):
         ("+1.25 <!-- = {} | mean -->", "+0.29"),
         ("**.251** <!-- = {} | mean -->", "**.287**"),
         ("12 % <!-- = {} | mean -->, 12% <!-- = {} | mean -->", "29 %, 29%"),
+        ("12\n% <!-- = {} | mean -->", "29\n%"),
         ("0.10 <!-- from elsewhere --> 0.5 <!-- = {} | mean -->", "0.10 0.3"),
         ("`0.5` 0.5 <!-- = {} | mean --> and 0.5", "`0.5` 0.3 and 0.5"),
         ("0.5 <!-- = {} | interval -->", "0.5"),
@@ -136,5 +137,5 @@ def test_pages_are_written_anew_when_asked(results, tmp_path, capsys):
     assert page.read_text() == right
     assert "page.md is written anew" in capsys.readouterr().out
     main(given)
-    with pytest.raises(BenchmarkError, match="no page"):
+    with pytest.raises(BenchmarkError, match="there is no page"):
         main([str(tmp_path / "other.md")])

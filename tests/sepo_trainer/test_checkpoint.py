@@ -127,9 +127,9 @@ def test_sha256sum_agrees_with_a_checkpoints_checksums(tmp_path):
 def test_a_checkpoint_of_a_later_format_is_not_guessed_at(tmp_path):
     path = checkpoints.save(tmp_path, small())
     record = json.loads((path / "state.json").read_text())
-    (path / "state.json").write_text(json.dumps(record | {"format": 4}))
+    (path / "state.json").write_text(json.dumps(record | {"format": 5}))
     checkpoints.seal(path)
-    with pytest.raises(CheckpointError, match=r"has checkpoint format 4.*this version reads 3"):
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 5.*this version reads 4"):
         checkpoints.load(path)
 
 
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_the_first_format_is_told_by_it(tmp_path):
     record = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps(record | {"format": 1, "files": {}}))
     (path / checkpoints.CHECKSUMS).unlink()
-    with pytest.raises(CheckpointError, match=r"has checkpoint format 1.*this version reads 3"):
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 1.*this version reads 4"):
         checkpoints.load(path)
 
 

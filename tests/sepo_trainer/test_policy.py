@@ -266,7 +266,7 @@ def test_the_gradient_is_that_of_a_reference_with_weights_of_its_own(played, for
 def test_only_adapters_are_optimised_and_saved(played):
     run, rows = played
     run.learner.update([Batch(rows, EVERYTHING)], learning_rate=1e-2)
-    run.move_magnet()
+    run.renew_magnet()
     own = adapter.tensors(run.language.model, "policy")
     saved = run.checkpoint().tensors
     assert saved["model"].keys() == saved["magnet"].keys() == own.keys()

@@ -30,10 +30,11 @@ VARIANTS = {
     ],
     "two optimisers and own deals": [
         *("--learning.optimizer", "muon", "--rollout.deals", "2", "--rollout.own-deals", "true"),
+        *("--reference.kind", "refresh", "--reference.every", "4", "--reference.kl-move", "0.1"),
     ],
 }
-"""Running baselines, past responses, a magnet, a multiplier, snapshots of the policy;
-an optimiser, or two, is always there."""
+"""Running baselines, past responses, a magnet, a multiplier, snapshots of the policy; an optimiser,
+or two, is always there. In the last, the magnet comes after the first checkpoint."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -108,9 +109,13 @@ def test_what_holds_the_format_stays_the_warm_start_and_what_pulls_moves_follows
         [(places / number / f"{part}.safetensors").read_bytes() for part in parts]
         for number in ("000003", "000006")
     )
-    assert early[0] == late[0] not in (early[2], late[2])
+    fixed = unbroken["defaults"] / "checkpoints/000003/reference.safetensors"
+    assert early[0] == late[0] == fixed.read_bytes() not in (early[2], late[2])
     assert early[1] not in (late[1], early[2])
     assert late[1] == late[2]
+    delayed = unbroken["two optimisers and own deals"] / "checkpoints"
+    assert not (delayed / "000003/magnet.safetensors").exists()
+    assert (delayed / "000006/magnet.safetensors").exists()
 
 
 def test_equal_seeds_give_equal_runs_and_other_seeds_other_runs(unbroken, settings, tmp_path):
