@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from sepo_trainer.settings.adapter import AdapterConfig
 from sepo_trainer.settings.learning import LearningConfig
 from sepo_trainer.settings.records import HubConfig, KeepConfig, TrackingConfig
+from sepo_trainer.settings.reference import ReferenceConfig
 from sepo_trainer.settings.rollout import RolloutConfig
 from sepo_trainer.settings.sampler import SamplerConfig
 from sepo_trainer.settings.section import NotNegative, Positive, Section, Share
@@ -194,22 +195,6 @@ OF_A_COURSE = {
 `objective`."""
 
 
-class ReferenceConfig(Section):
-    kind: Literal["fixed", "refresh", "off"] = "fixed"
-    """What the choice of a move is pulled to, as hard as `kl_move` says: the warm start or, by
-    `refresh`, the policy some iterations ago. What is said around it is held to the warm start, as
-    hard as `kl_talk` says. 'off': neither."""
-    every: Positive = 50
-    """Iterations after which `refresh` takes the policy as it stands; until then moves are pulled
-    to the warm start."""
-    kl_talk: NotNegative = 10.0
-    """Weight per nat of KL on what is said around the move. It holds the format together, in seldom
-    met situations as in common ones."""
-    kl_move: NotNegative = 0.0
-    """Weight per nat of KL on the choice of a move. To the warm start, it bars the equilibrium;
-    `refresh` needs it above 0."""
-
-
 class SelfPlayConfig(Section):
     kind: Literal["off", "latest", "snapshots"] = "off"
     """Who joins the train pool: nobody, the policy as it stands, or as it was some iterations ago.
@@ -380,24 +365,5 @@ class RunConfig(Section):
             raise ValueError(
                 f"name is {self.name!r}, but it must be a single folder name without '/'; "
                 "put the path into `runs`."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _no_reference_has_no_weight(self) -> RunConfig:
-        if self.reference.kind == "off" and (self.reference.kl_talk or self.reference.kl_move):
-            raise ValueError(
-                "reference.kind is 'off', but reference.kl_talk or reference.kl_move is above 0. "
-                "Set both to 0, or choose the kind 'fixed' or 'refresh'."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _what_is_renewed_pulls(self) -> RunConfig:
-        if self.reference.kind == "refresh" and not self.reference.kl_move:
-            raise ValueError(
-                "reference.kind is 'refresh', which renews what the choice of a move is pulled to, "
-                "but reference.kl_move is 0, so nothing pulls. Set it, say to 0.1, or choose the "
-                "kind 'fixed'."
             )
         return self
