@@ -201,7 +201,7 @@ def _bars(name: str, record: Record) -> Iterator[Bar]:
         yield bar if _is_exact(found) else bar._replace(beside=" (not exact)")
     elif not joint:
         least = LEAST_WAY.get(game, 0.9)
-        yield at_least("share of the way to J*, mean", _value(found, WAY), least, "{:.0%}")
+        yield at_least("share of the way to J*, mean", _value(found, WAY), least, "{:.2%}")
     if joint:
         return
     lows = {
