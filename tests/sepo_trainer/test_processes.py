@@ -29,8 +29,11 @@ MEMORY = [*VARIANTS["all that has a memory"], "--learning.iterations", "4"]
 BY_PLAY = [
     *("--game.name", "prisoners_dilemma", "--adapter.kind", "lora", "--rollout.deals", "1"),
     *("--learning.credit", "counterfactual", "--learning.minibatches", "2"),
-    *("--learning.iterations", "2", "--evaluation-episodes", "2"),
+    *("--learning.iterations", "2", "--learning.learning-rate", "1e-6"),
+    *("--evaluation-episodes", "2"),
 ]
+"""What is said is compared to the letter. A gradient that is nothing but its last digits still moves
+a weight by all of the rate, as Adam divides by its size; so steps are too small to change a draw."""
 SPLIT = [
     *("--reference.kind", "refresh", "--reference.every", "1", "--reference.kl-move", "0.1"),
     *("--learning.iterations", "4"),
