@@ -32,8 +32,9 @@ BY_PLAY = [
     *("--learning.iterations", "2", "--learning.learning-rate", "1e-6"),
     *("--evaluation-episodes", "2"),
 ]
-"""What is said is compared to the letter. A gradient that is nothing but its last digits still moves
-a weight by all of the rate, as Adam divides by its size; so steps are too small to change a draw."""
+"""What is said is compared to the letter. A gradient that is nothing but its last digits still
+moves a weight by all of the rate, as Adam divides by its size: so the rate is too small to change a
+draw."""
 SPLIT = [
     *("--reference.kind", "refresh", "--reference.every", "1", "--reference.kl-move", "0.1"),
     *("--learning.iterations", "4"),
