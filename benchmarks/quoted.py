@@ -45,9 +45,7 @@ def main(arguments: Sequence[str]) -> None:
         allow_abbrev=False,
     )
     made.add_argument("--write", action="store_true", help="first make them those of the records")
-    made.add_argument(
-        *("--results",), type=Path, default=RESULTS, metavar="DIR", help="where the records are"
-    )
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="of records")
     made.add_argument(
         "page", type=Path, nargs="*", default=pages(), help="Markdown (all of the project's)"
     )
