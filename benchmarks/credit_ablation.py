@@ -61,7 +61,6 @@ from benchmarks.command_line import (
     BenchmarkError,
     changed,
     command,
-    config_digest,
     guarded,
     parse,
     parser,
@@ -192,14 +191,10 @@ def names(config: RunConfig, name: str | None = None) -> dict[str, str]:
 def is_of(record: Record, config: RunConfig, given: Given) -> bool:
     """Whether ``record`` has these seeds, and the settings that differ from the defaults are these.
 
-    Defaults may have changed since; what tells is whether its numbers come out again. A joint run
-    is told by what differs from its own defaults, so there all settings must be those of then.
+    Defaults may have changed since, and settings joined them; what tells is whether the record's
+    numbers come out again.
     """
-    if config.game.name == JOINT:
-        alike = record.config_digest == config_digest(config)
-    else:
-        alike = record.settings == changed(config)
-    return alike and record.seeds == given.seeds
+    return record.settings == changed(config) and record.seeds == given.seeds
 
 
 def _stored(config: RunConfig, given: Given, name: str | None, results: Path) -> dict[str, Record]:

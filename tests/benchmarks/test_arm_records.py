@@ -99,10 +99,24 @@ def test_all_games_of_a_joint_study_are_added_to(fake_trainer):
         made = load(PATH.with_name(f"joint-{game}.json"))
         assert made.seeds == (3, 4)
         assert len(made.curves["auxiliary"].seeds) == 2
-    changed = made.model_copy(update={"config_digest": "0" * 64})
-    save(changed, results=Path("results"))
     with pytest.raises(BenchmarkError, match="is of other seeds or settings"):
-        credit_ablation.main([*joint, *MORE, "--add"])
+        credit_ablation.main([*joint, *MORE, "--add", "--courses.kuhn_poker.entropy", "0.5"])
+
+
+@pytest.mark.parametrize("game", ["split_negotiation", "joint"])
+def test_a_record_of_before_a_setting_was_there_is_added_to_if_its_numbers_come_out(
+    fake_trainer, game
+):
+    asked = [*PLACES, "--game.name", game, "--seeds", "2"]
+    credit_ablation.main([*asked, *FEW])
+    for path in PATH.parent.glob("*.json"):
+        older = load(path).model_copy(update={"config_digest": "0" * 64})
+        save(older, results=Path("results"))
+    credit_ablation.main([*asked, *MORE, "--add"])
+    for path in PATH.parent.glob("*.json"):
+        made = load(path)
+        assert "auxiliary" in made.measures
+        assert made.config_digest != "0" * 64, "it is a record of the settings as they are"
 
 
 @pytest.mark.parametrize(
