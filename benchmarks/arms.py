@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
 from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
+from sepo_trainer.settings.learning import Credit, LearningConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
     ObjectiveConfig.model_fields["penalty_credit"].annotation
@@ -62,24 +63,34 @@ class Given(NamedTuple):
 
 def settings_of(config: RunConfig, arm: str) -> RunConfig:
     """Those of one arm."""
+    changes = CHANGES.get(arm, {})
+    by_turns = changes.get("learning", {}).get("advantage", "centered") != "centered"
+
+    def credit(of: LearningConfig | CourseConfig) -> Credit:
+        return "turn" if by_turns and of.credit == "counterfactual" else of.credit
+
+    def charged(of: RunConfig | CourseConfig) -> ObjectiveConfig:
+        kind = arm if arm in CREDITS else of.objective.penalty_credit
+        return of.objective.model_copy(update={"penalty_credit": kind})
+
     update: dict[str, Any] = {
         section: getattr(config, section).model_copy(update=dict(values))
-        for section, values in CHANGES.get(arm, {}).items()
+        for section, values in changes.items()
     }
-    advantage = CHANGES.get(arm, {}).get("learning", {}).get("advantage", "centered")
-    if advantage != "centered" and config.learning.credit == "counterfactual":
-        update["learning"] = update["learning"].model_copy(update={"credit": "turn"})
-    if arm in CREDITS:
-
-        def charged(to: RunConfig | CourseConfig) -> ObjectiveConfig:
-            return to.objective.model_copy(update={"penalty_credit": arm})
-
-        update["objective"] = charged(config)
-        update["courses"] = {
-            game: course.model_copy(update={"objective": charged(course)})
-            for game, course in config.courses.items()
+    learning = update.get("learning", config.learning)
+    return config.model_copy(
+        update=update
+        | {
+            "learning": learning.model_copy(update={"credit": credit(learning)}),
+            "objective": charged(config),
+            "courses": {
+                game: course.model_copy(
+                    update={"credit": credit(course), "objective": charged(course)}
+                )
+                for game, course in config.courses.items()
+            },
         }
-    return config.model_copy(update=update)
+    )
 
 
 def base(place: Study, config: RunConfig, seed: int) -> Job:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from sepo_trainer.settings.adapter import AdapterConfig
-from sepo_trainer.settings.learning import LearningConfig
+from sepo_trainer.settings.learning import Credit, LearningConfig
 from sepo_trainer.settings.records import HubConfig, KeepConfig, TrackingConfig
 from sepo_trainer.settings.reference import ReferenceConfig
 from sepo_trainer.settings.rollout import RolloutConfig
@@ -179,6 +179,8 @@ class CourseConfig(Section):
     """As in `warm_start`."""
     notes: bool = WarmStartConfig.model_fields["notes"].default
     """As in `warm_start`."""
+    credit: Credit = LearningConfig.model_fields["credit"].default
+    """As in `learning`."""
     entropy: NotNegative = LearningConfig.model_fields["entropy"].default
     """As in `learning`."""
     discount: Share = LearningConfig.model_fields["discount"].default
@@ -189,7 +191,7 @@ class CourseConfig(Section):
 
 OF_A_COURSE = {
     "warm_start": ("episodes", "thoughts", "notes"),
-    "learning": ("entropy", "discount"),
+    "learning": ("credit", "entropy", "discount"),
 }
 """Settings of a section that each course has for itself, besides the whole of `rollout` and
 `objective`."""
@@ -294,6 +296,26 @@ class RunConfig(Section):
                 f"{self.sampler.context} tokens for a prompt and its reply together. Raise "
                 "sampler.context, or let replies be shorter."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gains_of_moves_are_centered_and_clipped_alike(self) -> RunConfig:
+        for game in self.games:
+            learning = self.alone(game).learning
+            if learning.credit != "counterfactual":
+                continue
+            for name, found, needed in (
+                ("advantage", learning.advantage, "centered"),
+                ("loss", learning.loss, "clipped"),
+            ):
+                if found != needed:
+                    raise ValueError(
+                        f"learning.{name} is {found!r}, but {game} has the credit "
+                        "'counterfactual', which weighs the gains of moves that were not made as "
+                        f"{needed!r} weighs the others. Set learning.{name} to {needed!r}, or "
+                        "learning.credit to 'turn', with a learning.discount of 1 if later rounds "
+                        "matter."
+                    )
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from sepo_trainer.settings.section import NotNegative, Positive, Section, Share
 
+Credit = Literal["turn", "episode", "counterfactual"]
+
 WIDEST_OF_A_REPLY = 0.05
 """Most that `clip` may be in `gspo`. In a reply of 12 tokens one has to move by 80 % for that."""
 
@@ -42,7 +44,7 @@ class LearningConfig(Section):
     """Parts of a batch, each learned from in an update of its own: more steps for the same play.
     Each has as many episodes with every opponent in every seat, so it divides `group_size`, or
     that times `deals` where these are a number."""
-    credit: Literal["turn", "episode", "counterfactual"] = "turn"
+    credit: Credit = "turn"
     """A reply is credited with the rounds from its own onwards, or with the whole episode; or every
     legal move with what it would have earned in its round, and the one made with those after."""
     discount: Share = 1.0
@@ -54,22 +56,6 @@ class LearningConfig(Section):
     """Largest norm of the gradient."""
     microbatch: Positive = 256
     """Most distinct sequences in one forward pass; it changes memory and speed, not the result."""
-
-    @model_validator(mode="after")
-    def _gains_of_moves_are_centered_and_clipped_alike(self) -> LearningConfig:
-        if self.credit == "counterfactual":
-            for name, found, needed in (
-                ("advantage", self.advantage, "centered"),
-                ("loss", self.loss, "clipped"),
-            ):
-                if found != needed:
-                    raise ValueError(
-                        f"{name} is {found!r}, but credit is 'counterfactual', which weighs the "
-                        f"gains of moves that were not made as {needed!r} weighs the others. Set "
-                        f"learning.{name} to {needed!r}, or learning.credit to 'turn', with a "
-                        "learning.discount of 1 if later rounds matter."
-                    )
-        return self
 
     @model_validator(mode="after")
     def _clips_are_of_the_loss(self) -> LearningConfig:

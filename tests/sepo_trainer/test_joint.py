@@ -124,11 +124,10 @@ def test_every_game_keeps_what_it_has_when_it_is_trained_alone():
     assert whole.games == ("kuhn_poker", "prisoners_dilemma", *NOT_THEM)
     for game in whole.games:
         alone, course = resolve(None, ["--game.name", game]), whole.alone(game)
-        if game != "item_negotiation":  # whose bonus and penalties the joint preset sets
-            assert course.objective == alone.objective
-            assert course.learning.entropy == alone.learning.entropy
-        if game not in ("item_negotiation", "repeated_auction"):  # whose deals it sets
-            assert course.rollout == alone.rollout
+        assert course.objective == alone.objective
+        assert course.rollout == alone.rollout
+        for name in ("credit", "discount", "entropy"):
+            assert getattr(course.learning, name) == getattr(alone.learning, name)
         assert course.learning.iterations == whole.learning.iterations
         assert course.game == alone.game
 
@@ -159,6 +158,10 @@ def test_a_setting_of_the_run_holds_for_all_games_and_that_of_one_for_itself():
             ["--game.name", "joint", *(f"--courses.{game}.weight=0" for game in (*TWO, *NOT_THEM))],
             "needs a game whose weight is above 0",
         ),
+        (
+            ["--game.name", "joint", "--learning.advantage", "std"],
+            "learning.advantage is 'std', but repeated_auction has the credit 'counterfactual'",
+        ),
     ],
 )
 def test_impossible_courses_are_refused_with_the_reason(told, said):
@@ -182,6 +185,8 @@ def finished(model, tmp_path_factory) -> Path:
         "--evaluation-episodes",
         "20",
         "--rollout.group-size",
+        "2",
+        "--learning.minibatches",
         "2",
     ]
     assert main(["train", *place, *start, *slow]) == 0
