@@ -103,6 +103,20 @@ def playing(course: Course) -> list[Group]:
     return course.arena.play(course.sampler, course.read().opponents, iteration=3)
 
 
+def test_a_course_is_credited_as_it_is_alone(model):
+    """The dilemma by all moves beside poker, which nobody can credit so."""
+    ways = {"credit": "counterfactual", "discount": 0.0}
+    given = settings()
+    given["courses"]["prisoners_dilemma"] |= ways
+    poker, dilemma = lessons(run_with(model, **given))
+    options = {"name": "prisoners_dilemma", "options": ROUNDS["prisoners_dilemma"]}
+    rollout = SMALL | {"deals": "all"}
+    [alone] = lessons(run_with(model, game=options, rollout=rollout, learning=ways))
+    assert dilemma.rows == alone.rows
+    assert any(any(turn) for row in dilemma.rows for turn in row.gains)
+    assert not any(row.gains for row in poker.rows)
+
+
 def test_one_update_moves_the_policy_of_both_courses(model):
     run = run_with(model, **settings())
     before = [playing(course) for course in run.courses]
@@ -135,13 +149,13 @@ def test_every_game_keeps_what_it_has_when_it_is_trained_alone():
 def test_a_setting_of_the_run_holds_for_all_games_and_that_of_one_for_itself():
     told = ["--game.name", "joint", "--objective.penalty_credit", "reward_only"]
     told += ["--courses.kuhn_poker.objective.penalty_credit", "credited"]
-    told += ["--courses.split_negotiation.weight", "0", "--rollout.group_size", "3"]
+    told += ["--courses.split_negotiation.weight", "0", "--rollout.group_size", "4"]
     config = resolve(None, told)
     arms = {game: config.alone(game).objective.penalty_credit for game in config.games}
     assert arms.pop("kuhn_poker") == "credited"
     assert set(arms.values()) == {"reward_only"}
     assert "split_negotiation" not in config.games
-    assert {config.alone(game).rollout.group_size for game in config.games} == {3}
+    assert {config.alone(game).rollout.group_size for game in config.games} == {4}
     assert build(tomllib.loads(to_toml(config)), source="a test") == config
 
 

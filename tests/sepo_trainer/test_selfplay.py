@@ -145,7 +145,7 @@ def test_the_games_of_a_joint_run_share_the_snapshots_and_meet_them_by_text():
         courses={"prisoners_dilemma": {"options": {"rounds": 2}}}
         | {name: {"weight": 0.0} for name in others},
         rollout={"max_new_tokens": 2},
-        learning={"iterations": 3},
+        learning={"iterations": 3, "minibatches": 1},
         selfplay={"kind": "snapshots", "every": 1, "keep": 2},
     )
     steps = []
