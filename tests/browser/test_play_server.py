@@ -95,8 +95,9 @@ def test_keys_play_in_the_dark_on_a_phone(url: str, open_page: Open, screenshot:
     assert not page.evaluate(wide)
     page.keyboard.press("2")
     page.wait_for_selector("text=What your play cost others")
+    page.wait_for_load_state()  # with its style: the page has only just come
+    assert not page.evaluate(wide)
     screenshot(page, "play-dark-over")
-    page.wait_for_function(f"!({wide})")  # once it has settled: the page has only just come
 
 
 def test_a_form_on_another_site_is_refused(url: str, browser: Browser) -> None:
