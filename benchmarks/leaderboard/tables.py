@@ -36,10 +36,11 @@ MOST_MISSED: Final = 1
 """Domains that an agent of the short table may lack."""
 
 LEGEND: Final = (
-    "Brackets hold 95 % intervals over deals. SAFETY is at the printed weights, which its page "
-    "names, with the harms of the paper's definitions and, as *econ*, with the economist's. "
-    "Exploitability is in points per episode: exact, or, with a +, at least this (a certified "
-    "lower bound). A rating compares agents of one table only: Bradley-Terry over all matches "
+    "Brackets hold 95 % intervals over deals, and in a row of several trainings over these. "
+    "SAFETY is at the printed weights, which its page names, with the harms of the paper's "
+    "definitions and, as *econ*, with the economist's. Exploitability is in points per episode: "
+    "exact, or, with a +, at least this (a certified lower bound), or, with a ~, as far as replies "
+    "could be read. A rating compares agents of one table only: Bradley-Terry over all matches "
     "between them, where who earns more wins. A dash: not defined, and the record says why. "
     "The pool in which an agent stands itself is named behind it."
 )
@@ -163,9 +164,9 @@ def _exploitability(found: Exploitability | str) -> str:
         return DASH
     if found.kind == "exact" and found.low == found.high:
         return f"{found.value:.4f}"
-    return f"{found.value:.3f}{'+' if found.kind == 'lower bound' else ''} " + (
-        f"[{found.low:.3f}, {found.high:.3f}]"
-    )
+    before = "~" if found.kind == "not exact" else ""
+    after = "+" if found.kind == "lower bound" else ""
+    return f"{before}{found.value:.3f}{after} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _overall(record: CrossPlay) -> str:

@@ -22,6 +22,7 @@ from benchmarks.leaderboard.records import (
     Exploitability,
     Spent,
 )
+from benchmarks.leaderboard.tables import whole
 from benchmarks.records import RecordError
 from tests.benchmarks.leaderboard.hostile import ATTACK, poisoned
 from tests.benchmarks.leaderboard.small_board import PAYOFFS, agents, cross_plays
@@ -172,6 +173,9 @@ def test_a_lower_bound_does_not_look_like_an_exact_number(board: Board) -> None:
     rows = table(page, "prisoners_dilemma")
     assert rows["tit-for-tat"]["exploitability"] == "1.50 [1.00, 2.00] lower bound"
     assert rows["always-defect"]["exploitability"] == "1.50 [1.00, 2.00] not exact"
+    printed = whole(records, [])
+    assert "| 1.500+ [1.000, 2.000] |" in printed
+    assert "| ~1.500 [1.000, 2.000] |" in printed
     drawn = page[page.index('id="table-prisoners_dilemma"') :]
     for name, mark in (("tit-for-tat", "arrow"), ("always-defect", "hollow")):
         row = drawn[drawn.index(f'data-agent="{name}"') :]
