@@ -100,6 +100,11 @@ def parser(module: str, description: str, *, seeds: bool = True) -> argparse.Arg
             help="trainings at once (%(default)s); more than one makes their times longer, "
             "and the record says so",
         )
+        made.add_argument(
+            "--replace",
+            action="store_true",
+            help="write over a record of other settings or of more seeds",
+        )
     made.add_argument("--config", type=Path, metavar="FILE", help="settings of the run, as TOML")
     made.add_argument(
         "--runs", type=Path, default=RUNS, metavar="DIR", help="for run folders (%(default)s)"

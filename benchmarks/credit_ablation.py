@@ -68,7 +68,8 @@ from benchmarks.command_line import (
 )
 from benchmarks.played import play_out
 from benchmarks.progress import watched
-from benchmarks.records import Record, load, save
+from benchmarks.records import Record, load, record_path, save
+from benchmarks.replacing import check_replaced
 from benchmarks.training_runs import Job, run_all, seeded, study
 from sepo_trainer.settings.config import JOINT, RunConfig
 
@@ -106,6 +107,9 @@ def main(arguments: Sequence[str]) -> None:
     given = Given(told.arms, seeds, told.jobs, told.shared_in_full)
     console = Console(highlight=False, soft_wrap=True)
     onto = _stored(config, given, told.name, told.results) if told.add else None
+    if not (told.add or told.replace):
+        for called in names(config, told.name).values():
+            check_replaced(record_path(BENCHMARK, called, told.results), seeds, config)
     where = (told.name, told.runs, told.results, console)
     for record in measured(config, given, *where, onto=onto):
         store(record, told.results, console)
@@ -205,7 +209,7 @@ def _stored(config: RunConfig, given: Given, name: str | None, results: Path) ->
     """
     found = {}
     for game, called in names(config, name).items():
-        path = results / BENCHMARK / f"{called}.json"
+        path = record_path(BENCHMARK, called, results)
         if not path.is_file():
             raise BenchmarkError(
                 f"there is no record {path} to add to. Leave --add out, and all arms are trained; "

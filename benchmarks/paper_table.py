@@ -8,9 +8,10 @@
 
 Each domain's study is that of `benchmarks.credit_ablation`, at the game's own settings. A record of
 these settings, seeds and arms is taken as it is; one that lacks arms, or settings that were added
-since, is completed, as by credit_ablation --add. Finished runs are kept, and an interrupted study
-goes on where it was. Out come tables as Markdown and a page with pictures, both from the records
-alone.
+since, is completed, as by credit_ablation --add. One of other settings or of fewer seeds is made
+anew; one of more seeds is written over only with --replace. Finished runs are kept, and an
+interrupted study goes on where it was. Out come tables as Markdown and a page with pictures, both
+from the records alone.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from benchmarks.command_line import (
     written,
 )
 from benchmarks.credit_ablation import is_of, measured, names, store
-from benchmarks.records import RESULTS, Record, load
+from benchmarks.records import RESULTS, Record, load, record_path
+from benchmarks.replacing import check_replaced
 from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import JOINT, RunConfig
 from sepo_trainer.settings.resolve import resolve
@@ -46,6 +48,8 @@ GAMES = (
     *("kuhn_poker", JOINT),
 )
 """In the order of the paper; the last is one policy for all of them."""
+ORDER = (*GAMES[:-1], *(f"{JOINT}-{game}" for game in GAMES[:-1]))
+"""Of the records, by name."""
 QUICK_RUNS = Path("runs/quick")
 QUICK = (
     *("--learning.iterations", "2", "--evaluation_episodes", "2", "--rollout.group_size", "4"),
@@ -66,9 +70,12 @@ def main(arguments: Sequence[str]) -> None:
         )
     console = Console(highlight=False, soft_wrap=True)
     if not (given.write or given.check):
-        count = 1 if given.quick and given.seeds is None else given.seeds or 5
+        seeds = tuple(range(1 if given.quick and given.seeds is None else given.seeds or 5))
+        own = given.quick and given.results is None  # there is nothing but trials there
+        if not (given.replace or own):
+            _check_kept(given.games, seeds, results, quick=given.quick)
         for game in given.games:
-            asked = Given(studied(game), tuple(range(count)), given.jobs, brief=given.quick)
+            asked = Given(studied(game), seeds, given.jobs, brief=given.quick)
             _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
     from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
 
@@ -93,10 +100,8 @@ def studied(game: str) -> tuple[str, ...]:
 
 
 def records(results: Path) -> dict[str, Record]:
-    """Those of the study under ``results``, by name, in the order of `GAMES`."""
-    order = [*GAMES[:-1], *(f"{JOINT}-{game}" for game in GAMES[:-1])]
-    folder = results / STUDY
-    found = {name: folder / f"{name}.json" for name in order}
+    """Those of the study under ``results``, by name, in that order."""
+    found = {name: record_path(STUDY, name, results) for name in ORDER}
     return {name: load(path) for name, path in found.items() if path.is_file()}
 
 
@@ -115,6 +120,21 @@ def fits(record: Record, config: RunConfig, given: Given) -> bool:
     )
 
 
+def _check_kept(games: Sequence[str], seeds: Sequence[int], results: Path, *, quick: bool) -> None:
+    """See that no record is written over that says more.
+
+    A game's own settings change, and then its record is made anew; a trial's are never its own.
+
+    Raises:
+        BenchmarkError: one is of more seeds, or a trial would be written over one that is none.
+    """
+    for game in games:
+        config = settings(game, quick=quick)
+        for name in names(config).values():
+            path = record_path(STUDY, name, results)
+            check_replaced(path, seeds, config if quick else None, apart="--results")
+
+
 def _study(
     game: str, given: Given, runs: Path, results: Path, *, quick: bool, again: bool, to: Console
 ) -> None:
@@ -130,6 +150,8 @@ def _study(
     study = partial(measured, config, given, None, runs, RESULTS, to)
     try:
         add = kept and all(is_of(record, config, given) for record in stored.values())
+        if kept and not add:
+            to.print(f"{game}: recorded with other settings or seeds, so it is measured anew")
         made = study(onto=stored if add else None)
     except ApartError as error:
         to.print(f"{error}\nSo that is done now.")
@@ -167,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--quick", action="store_true", help="one seed, short, into runs/quick")
     made.add_argument("--again", action="store_true", help="do not take a record as it is")
+    made.add_argument("--replace", action="store_true", help="write over a record of more seeds")
     made.add_argument("--runs", type=Path, metavar="DIR", help=f"for run folders ({RUNS})")
     made.add_argument(
         "--results", type=Path, metavar="DIR", help="for records (benchmarks/results)"

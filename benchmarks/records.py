@@ -193,9 +193,14 @@ def thinned(
     return tuple(tuple(round(number, digits) for number in points[pick]) for pick in picks)
 
 
+def record_path(benchmark: str, name: str, results: Path) -> Path:
+    """Where under ``results`` the record of that name is, or will be."""
+    return results / benchmark / f"{name}.json"
+
+
 def save(record: Record, *, results: Path = RESULTS) -> Path:
     """Write ``record`` to its place under ``results``, over an older one of that name."""
-    return write(record, results / record.benchmark / f"{record.name}.json")
+    return write(record, record_path(record.benchmark, record.name, results))
 
 
 def load(path: Path) -> Record:

@@ -28,7 +28,8 @@ from benchmarks.command_line import (
     record_name,
 )
 from benchmarks.progress import watched
-from benchmarks.records import Curve, Measure, Record, measure, save, thinned
+from benchmarks.records import Curve, Measure, Record, measure, record_path, save, thinned
+from benchmarks.replacing import check_replaced
 from benchmarks.training_runs import Job, lines, run_all, seeded, study, total
 from sepo_envs.exact import EXACT_BELOW
 from sepo_trainer.settings.config import RunConfig
@@ -71,6 +72,8 @@ def main(arguments: Sequence[str]) -> None:
     given, config = parse(made, arguments)
     console = Console(highlight=False, soft_wrap=True)
     seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
+    if not given.replace:
+        check_replaced(record_path(BENCHMARK, given.name, given.results), seeds, config)
     place = study(given.runs, BENCHMARK, config)
     jobs = [place.training(seeded(config, seed), f"seed-{seed}") for seed in seeds]
     with watched(BENCHMARK, jobs, console) as look:

@@ -114,6 +114,38 @@ def test_a_record_of_other_settings_or_seeds_is_measured_anew(fake_trainer, shor
     assert not paper_table.fits(record, config, asked._replace(arms=("credited", "credited-rae")))
 
 
+def test_a_record_of_settings_that_the_game_no_more_has_is_measured_anew(
+    fake_trainer, short, capsys
+):
+    poker = ["--games", "kuhn_poker", "--seeds", "2", *PLACES]
+    paper_table.main(poker)
+    path = Path("results/credit_ablation/kuhn_poker.json")
+    record = load(path)
+    older = {"settings": {"learning.clip": 0.3}, "config_digest": "0" * 64}
+    save(record.model_copy(update=older), results=Path("results"))
+    capsys.readouterr()
+    paper_table.main(poker)
+    told = "kuhn_poker: recorded with other settings or seeds, so it is measured anew"
+    assert told in capsys.readouterr().out
+    assert load(path).settings == record.settings
+
+
+def test_a_record_of_more_seeds_is_written_over_only_when_asked(fake_trainer, short):
+    paper_table.main(TWO)
+    path = Path("results/credit_ablation/kuhn_poker.json")
+    kept, logs = path.read_bytes(), set(Path("runs").rglob("*.log"))
+    few = ["--games", "kuhn_poker", "--seeds", "2", *PLACES]
+    for again in ([], ["--again"]):
+        with pytest.raises(BenchmarkError, match=r"is of 3 seeds, and this .*--replace"):
+            paper_table.main([*few, *again])
+    assert path.read_bytes() == kept
+    with pytest.raises(BenchmarkError, match=r"kuhn_poker\.json is of 3 seeds"):
+        paper_table.main(["--games", "prisoners_dilemma,kuhn_poker", "--seeds", "2", *PLACES])
+    assert set(Path("runs").rglob("*.log")) == logs, "it is known before hours are spent"
+    paper_table.main([*few, "--replace"])
+    assert load(path).seeds == (0, 1)
+
+
 def test_a_record_that_lacks_an_arm_is_completed(fake_trainer, short, monkeypatch):
     """The arms that are there are not trained again, but for credited with the first seed."""
     few = ("credited", "reward_only")
@@ -170,8 +202,20 @@ def test_a_quick_trial_stays_apart_from_the_records(fake_trainer, capsys):
     assert "credited-0, split_negotiation: played out," in capsys.readouterr().out
     assert record.seeds == (0,)
     assert record.settings["learning.iterations"] == 2
-    assert Path("runs/quick/results/paper_table/page.html").is_file()
     assert not Path("results").exists()
+
+
+def test_a_quick_trial_can_be_made_again_and_replaces_nothing_but_trials(fake_trainer, short):
+    trial = ["--quick", "--games", "kuhn_poker"]
+    paper_table.main([*trial, "--seeds", "2"])
+    paper_table.main(trial)
+    assert load(Path("runs/quick/results/credit_ablation/kuhn_poker.json")).seeds == (0,)
+
+    paper_table.main(["--games", "kuhn_poker", "--seeds", "1", *PLACES])
+    kept = Path("results/credit_ablation/kuhn_poker.json").read_bytes()
+    with pytest.raises(BenchmarkError, match=r"is of other settings: .* --results .*--replace"):
+        paper_table.main([*trial, *PLACES])
+    assert Path("results/credit_ablation/kuhn_poker.json").read_bytes() == kept
 
 
 def test_every_domain_and_the_joint_model_have_a_quick_setting():
