@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.records import RESULTS, GameId, RecordError, Setting
 from sepo_envs.catalogue import domain
 from sepo_trainer.settings.config import JOINT, ConfigError, RunConfig
 from sepo_trainer.settings.resolve import resolve
+from sepo_trainer.stage import set_stage
 
 RUNS = Path("runs/benchmarks")
 NOT_SETTINGS = ("seed", "name", "runs")
@@ -142,15 +144,43 @@ def parse(
     """The benchmark's own options, and the run's settings from the rest.
 
     Raises:
-        ConfigError: a setting is unknown or impossible.
-        BenchmarkError: a setting is given that the benchmark chooses itself.
+        ConfigError, BenchmarkError: as `settings` does, or a folder cannot be written.
     """
     given, overrides = made.parse_known_args(arguments)
-    return given, settings(overrides, file=given.config)
+    config = settings(overrides, file=given.config)
+    check_writable("--runs", given.runs)
+    check_writable("--results", given.results)
+    return given, config
+
+
+def check_writable(option: str, folder: Path) -> None:
+    """Refuse, before any work, a ``folder`` that nothing can be written to; it need not be there.
+
+    Args:
+        option: that names it on the command line.
+
+    Raises:
+        BenchmarkError: it is such a folder.
+    """
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with TemporaryDirectory(dir=there):  # permissions alone do not tell
+            pass
+    except OSError as error:
+        raise BenchmarkError(
+            f"the folder {folder} cannot be written ({error.strerror}). "
+            f"Choose another place with {option}, or mend its permissions."
+        ) from error
 
 
 def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig:
-    """The run's settings: defaults, then ``file``, then ``overrides`` such as ``--a.b value``."""
+    """The run's settings: defaults, then ``file``, then ``overrides`` such as ``--a.b value``.
+
+    Raises:
+        ConfigError: a setting is unknown or impossible.
+        BenchmarkError: a setting is given that the benchmark chooses itself, or there is no such
+            game, or option of its rules.
+    """
     config = resolve(file, overrides)
     chosen = [key for key in changed(config, keep=NOT_SETTINGS) if key in NOT_SETTINGS]
     if chosen:
@@ -158,6 +188,12 @@ def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig
             f"{chosen[0]!r} is chosen by the benchmark itself, so it cannot be a setting here. "
             "Use --seeds and --first-seed, --name, and --runs DIR."
         )
+    for game in config.games:
+        rules = config.alone(game).game
+        try:
+            set_stage(rules.name, rules.options, preset=rules.preset)
+        except ValueError as error:
+            raise BenchmarkError(str(error)) from error
     return config
 
 

@@ -31,6 +31,7 @@ from benchmarks.command_line import (
     RUNS,
     BenchmarkError,
     at_least,
+    check_writable,
     config_digest,
     guarded,
     written,
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     console = Console(highlight=False, soft_wrap=True)
     if not (given.write or given.check):
+        check_writable("--runs", runs)
+        check_writable("--results", results)
         seeds = tuple(range(1 if given.quick and given.seeds is None else given.seeds or 5))
         own = given.quick and given.results is None  # there is nothing but trials there
         if not (given.replace or own):

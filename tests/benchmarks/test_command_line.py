@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from benchmarks import credit_ablation, paper_table, quoted, readme, speed, time
 from benchmarks.command_line import (
     BenchmarkError,
     changed,
+    check_writable,
     command,
     config_digest,
     guarded,
@@ -61,6 +64,8 @@ def test_what_the_benchmark_chooses_cannot_be_set():
         (time_to_equilibrium, ["--learning.iteratons", "3"], "Did you mean 'iterations'?"),
         (time_to_equilibrium, ["--seeds", "none"], "'none' is no whole number from 1 up"),
         (time_to_equilibrium, ["--name", "a/b"], "cannot be a file's name"),
+        (credit_ablation, ["--game.name", "poker"], "no domain 'poker'. Did you mean 'kuhn_poker'"),
+        (time_to_equilibrium, ["--game.options.hads", "3"], "KuhnPoker has: hands"),
         (credit_ablation, ["--arms", "credited,scared"], "is no list of arms: name credited"),
         (paper_table, ["--games", "chess"], "there is no domain 'chess'"),
         (credit_ablation, ["--arms", "shared"], "is no list of arms: name credited"),
@@ -78,6 +83,25 @@ def test_misuse_is_told_in_one_paragraph(module, arguments, said, capsys, monkey
         status = ended.code
     assert status == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--runs", "--results"])
+@pytest.mark.parametrize("module", [credit_ablation, time_to_equilibrium, paper_table])
+def test_a_place_that_cannot_be_written_is_told_before_any_work(module, option, tmp_path):
+    (tmp_path / "file").touch()
+    places = {"--runs": tmp_path / "runs", "--results": tmp_path / "results"}
+    places[option] = tmp_path / "file" / "x"
+    told = rf"file/x cannot be written \(Not a directory\)\. Choose another place with {option}"
+    with pytest.raises(BenchmarkError, match=told):
+        module.main([str(word) for place in places.items() for word in place])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path):
+    check_writable("--runs", tmp_path / "new" / "deep")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(BenchmarkError, match="cannot be written"):
+        check_writable("--runs", Path(os.devnull))
 
 
 @pytest.mark.parametrize(
