@@ -70,7 +70,7 @@ from benchmarks.played import play_out
 from benchmarks.progress import watched
 from benchmarks.records import Record, load, record_path, save
 from benchmarks.replacing import check_replaced
-from benchmarks.training_runs import Job, run_all, seeded, study
+from benchmarks.training_runs import Job, Study, run_all, seeded, study
 from sepo_trainer.settings.config import JOINT, RunConfig
 
 
@@ -230,8 +230,13 @@ def _command(config: RunConfig, given: Given, name: str | None) -> str:
 
 
 def _run(config: RunConfig, given: Given, runs: Path, console: Console) -> Finished:
-    """Train and evaluate what is not done yet of the study."""
+    """Train and evaluate what is not done yet of the study, while no other process does."""
     place = study(runs, BENCHMARK, config)
+    with place.held():
+        return _finished(place, config, given, console)
+
+
+def _finished(place: Study, config: RunConfig, given: Given, console: Console) -> Finished:
     bases = {seed: base(place, config, seed) for seed in given.seeds if BASE in given.arms}
     warm = {
         seed: place.warm_start(seeded(config, seed), f"warm-{seed}")

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
         check_replaced(record_path(BENCHMARK, given.name, given.results), seeds, config)
     place = study(given.runs, BENCHMARK, config)
     jobs = [place.training(seeded(config, seed), f"seed-{seed}") for seed in seeds]
-    with watched(BENCHMARK, jobs, console) as look:
+    with place.held(), watched(BENCHMARK, jobs, console) as look:
         run_all(jobs, at_once=given.jobs, place=place, look=look)
 
     options = ["--seeds", str(given.seeds), "--name", given.name]

@@ -118,6 +118,18 @@ class Study(NamedTuple):
         resolved = config.model_copy(update={"name": None, "runs": self.home})
         return Job(title, self.home / title, COST, resolved, "warm-start")
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every other study from training here meanwhile.
+
+        Raises:
+            BenchmarkError: another one does.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        told = f"another process is training in {self.home}. Wait for it, or choose another --runs."
+        with _locked(self.home / ".lock", told):
+            yield
+
     def check_code(self) -> None:
         if source_digest() != self.source:
             raise BenchmarkError(
@@ -234,15 +246,26 @@ def _start(job: Job) -> tuple[subprocess.Popen[bytes], Cost]:
 
 def _check_nobody_writes(folder: Path) -> None:
     """A study that was killed leaves its training alive, which holds the lock of its folder."""
-    if not (folder / ".lock").exists():
-        return
-    with (folder / ".lock").open("a") as lock:
+    lock = folder / ".lock"
+    told = f"a training of an earlier study still runs in {folder}. Wait for it or end it."
+    if lock.exists():
+        with _locked(lock, told):
+            pass
+
+
+@contextmanager
+def _locked(path: Path, told: str) -> Iterator[None]:
+    """Hold the lock of that file.
+
+    Raises:
+        BenchmarkError: another process does; ``told`` says what that means.
+    """
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BenchmarkError(
-                f"a training of an earlier study still runs in {folder}. Wait for it or end it."
-            ) from None
+            raise BenchmarkError(told) from None
+        yield
 
 
 def _and_of(peak: int, seconds: float, before: Cost) -> Cost:

@@ -9,9 +9,10 @@ import pytest
 from benchmarks import credit_ablation, outcomes, readme
 from benchmarks.arm_records import best_objective
 from benchmarks.arms import ARMS, TRAINED, settings_of
-from benchmarks.command_line import BenchmarkError
+from benchmarks.command_line import BenchmarkError, settings
 from benchmarks.paper_tables import beside
 from benchmarks.records import RESULTS, load
+from benchmarks.training_runs import study
 from sepo_envs.catalogue import CATALOGUE
 from sepo_trainer.settings.config import RunConfig
 from sepo_trainer.settings.resolve import read_toml, resolve, to_toml
@@ -193,6 +194,19 @@ def test_shared_that_ends_in_other_weights_ends_the_study(fake_trainer):
     assert not Path("results/credit_ablation").exists()
     made = record("--seeds", "2", "--shared-in-full")
     assert not [note for note in made.notes if "shared was trained" in note]
+
+
+def test_a_study_that_is_being_made_is_not_begun_a_second_time(fake_trainer):
+    """The first keeps the warm start that it may be writing, and no log is begun."""
+    place = study(Path("runs"), "credit_ablation", settings(["--learning.iterations", "3"]))
+    with place.held():
+        started = place.home / "warm-0"
+        started.mkdir()
+        with pytest.raises(BenchmarkError, match=r"another process is training in .*--runs"):
+            record("--seeds", "1")
+    assert started.is_dir()
+    assert not list(place.home.glob("*.log"))
+    record("--seeds", "1")
 
 
 def test_an_untrained_model_plays_few_episodes_for_it_only_babbles(by_play):

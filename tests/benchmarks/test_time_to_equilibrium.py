@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from benchmarks import time_to_equilibrium
+from benchmarks.command_line import BenchmarkError, settings
 from benchmarks.plots import MOST_BYTES, median_curve
 from benchmarks.records import load, thinned
 from benchmarks.time_to_equilibrium import RunCurve, read_curve
+from benchmarks.training_runs import study
 
 ARGUMENTS = ["--learning.iterations", "5", "--runs", "runs", "--results", "results"]
 
@@ -105,6 +108,13 @@ def test_a_seed_that_was_killed_with_its_study_is_recorded_without_its_whole_tim
     assert made.measures["seconds"]["training"].values == (15,)
     assert (made.certificate.wall_seconds, made.certificate.peak_memory_mib) == (None, None)
     assert "killed with the study and resumed" in made.notes[-1]
+
+
+def test_a_study_that_is_being_made_is_not_begun_a_second_time(fake_trainer):
+    place = study(Path("runs"), "time_to_equilibrium", settings(["--learning.iterations", "5"]))
+    with place.held(), pytest.raises(BenchmarkError, match="another process is training in"):
+        record("--seeds", "1")
+    assert not list(place.home.glob("*.log"))
 
 
 def test_a_curve_without_an_exact_end_never_counts_as_there():

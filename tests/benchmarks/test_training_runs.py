@@ -111,6 +111,15 @@ def test_other_code_has_another_place(fake_trainer, monkeypatch):
     assert study(fake_trainer, "trial", CONFIG).home != before
 
 
+def test_a_study_is_made_by_one_process_at_a_time(two_runs):
+    place, _ = two_runs
+    told = rf"another process is training in {place.home}\. Wait for it, or choose another --runs"
+    with place.held(), pytest.raises(BenchmarkError, match=told), place.held():
+        pass
+    with place.held():
+        pass
+
+
 def test_a_folder_that_somebody_writes_to_is_left_alone(two_runs):
     _, jobs = two_runs
     jobs[0].folder.mkdir(parents=True)
