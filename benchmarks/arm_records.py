@@ -28,6 +28,8 @@ PAIRED = (
     *("held-out payoff", "NRA, heldout", "profit gain against always-1", "overbidding"),
 )
 """Quantities whose differences are told."""
+TRIAL = "This was a quick trial, far too short to learn anything: its numbers mean nothing."
+"""A note of a record, which its page begins with."""
 
 
 class ApartError(BenchmarkError):
@@ -72,6 +74,7 @@ def summarize(runs: Finished, game: str, asked: Asked, *, name: str) -> Record:
             "All arms of a seed share its warm start, its deals and its draws; each difference is "
             "of two runs of one seed.",
             f"The settings are those of {CREDITED}; no arm was tuned for itself.",
+            *([TRIAL] if given.brief else []),
             *runs.notes,
             *_inexact(measures, runs.trained, given.seeds),
         ),

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks import plots
-from benchmarks.arm_records import WAY
+from benchmarks.arm_records import TRIAL, WAY
 from benchmarks.arms import CREDITED
 from benchmarks.paper_tables import (
     Table,
@@ -98,7 +98,8 @@ def section(name: str, record: Record, best: float | None) -> Section:
 def _markdown(
     summaries: Sequence[Table], sections: Sequence[Section], records: Mapping[str, Record]
 ) -> str:
-    parts = [f"# {TITLE}", READING, *map(_md_table, summaries)]
+    warning = [f"**{TRIAL}**"] if _of_trials(records) else []
+    parts = [f"# {TITLE}", *warning, READING, *map(_md_table, summaries)]
     for each in sections:
         parts += [f"## {each.title}", each.lead]
         parts += [f"![{picture.says}]({picture.name}.svg)" for picture in each.pictures]
@@ -125,6 +126,7 @@ def _page(
     )
     return template.render(
         title=TITLE,
+        warning=TRIAL if _of_trials(records) else "",
         reading=READING,
         colors=COLORS,
         summaries=summaries,
@@ -152,6 +154,11 @@ READING: Final = (
     "elsewhere all is by play on fresh deals. What is not defined in a game, or was not computed, "
     "is a dash, and never 0."
 )
+
+
+def _of_trials(records: Mapping[str, Record]) -> bool:
+    """Whether some of the numbers mean nothing."""
+    return any(TRIAL in record.notes for record in records.values())
 
 
 def _about(record: Record, *, code: Callable[[str], str]) -> list[str]:

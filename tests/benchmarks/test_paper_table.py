@@ -205,6 +205,21 @@ def test_a_quick_trial_stays_apart_from_the_records(fake_trainer, capsys):
     assert not Path("results").exists()
 
 
+def test_the_tables_of_a_quick_trial_begin_by_saying_so(fake_trainer, short):
+    warning = "This was a quick trial, far too short to learn anything: its numbers mean nothing."
+    trial, place = ["--quick", "--games", "kuhn_poker"], Path("runs/quick/results/paper_table")
+    paper_table.main(trial)
+    title, first = (place / "tables.md").read_text().split("\n\n")[:2]
+    assert (title, first) == (f"# {paper_page.TITLE}", f"**{warning}**")
+    _, _, after = (place / "page.html").read_text().partition("</h1>")
+    assert after.startswith(f"\n<p><strong>{warning}</strong></p>\n<p>")
+    paper_table.main(["--results", "runs/quick/results", "--check"])
+
+    paper_table.main([*TWO[:1], "kuhn_poker", *TWO[2:]])
+    for name in ("tables.md", "page.html"):
+        assert "trial" not in (PLACE / name).read_text()
+
+
 def test_a_quick_trial_can_be_made_again_and_replaces_nothing_but_trials(fake_trainer, short):
     trial = ["--quick", "--games", "kuhn_poker"]
     paper_table.main([*trial, "--seeds", "2"])
