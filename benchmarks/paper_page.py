@@ -49,11 +49,9 @@ def files(records: Mapping[str, Record], optima: Mapping[str, float]) -> dict[st
     """Every file of the page, by name.
 
     Args:
-        records: of the studies, by name.
+        records: of the studies, by name; at least one.
         optima: J* by game.
     """
-    if not records:
-        return {"tables.md": f"# {TITLE}\n\nNo records yet.\n"}
     best = {
         name: optima.get(record.game.id) if WAY in record.measures[CREDITED] else None
         for name, record in records.items()

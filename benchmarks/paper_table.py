@@ -80,9 +80,16 @@ def main(arguments: Sequence[str]) -> None:
         for game in given.games:
             asked = Given(studied(game), seeds, given.jobs, brief=given.quick)
             _study(game, asked, runs, results, quick=given.quick, again=given.again, to=console)
+    found = records(results)
+    if not found:
+        raise BenchmarkError(
+            f"there is nothing to make the tables of: {results / STUDY} holds none of "
+            f"{', '.join(f'{name}.json' for name in ORDER)}. Leave --write and --check out to "
+            "measure them, or say with --results where they are."
+        )
     from benchmarks import paper_page  # draws with matplotlib: only now, as this process runs long
 
-    made = paper_page.files(records(results), optima())
+    made = paper_page.files(found, optima())
     place = results / BENCHMARK
     files = {place / name: text for name, text in made.items()}
     anew = written(files, check=given.check, command="python -m benchmarks.paper_table --write")

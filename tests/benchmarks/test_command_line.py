@@ -66,6 +66,7 @@ def test_what_the_benchmark_chooses_cannot_be_set():
         (time_to_equilibrium, ["--name", "a/b"], "cannot be a file's name"),
         (credit_ablation, ["--game.name", "poker"], "no domain 'poker'. Did you mean 'kuhn_poker'"),
         (time_to_equilibrium, ["--game.options.hads", "3"], "KuhnPoker has: hands"),
+        (paper_table, ["--write", "--results", "nowhere"], "nowhere/credit_ablation holds none of"),
         (credit_ablation, ["--arms", "credited,scared"], "is no list of arms: name credited"),
         (paper_table, ["--games", "chess"], "there is no domain 'chess'"),
         (credit_ablation, ["--arms", "shared"], "is no list of arms: name credited"),

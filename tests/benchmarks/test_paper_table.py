@@ -241,7 +241,8 @@ def test_every_domain_and_the_joint_model_have_a_quick_setting():
         assert {(rollout.group_size, rollout.deals) for rollout in rollouts} == {(4, 1)}
 
 
-def test_without_records_there_is_no_number():
-    assert paper_page.files({}, {}) == {
-        "tables.md": "# SEPO on every domain, in miniature\n\nNo records yet.\n"
-    }
+@pytest.mark.parametrize("only", ["--write", "--check"])
+def test_without_records_there_are_no_tables(only, tmp_path):
+    with pytest.raises(BenchmarkError, match=r"holds none of .*kuhn_poker\.json, joint-prisoners"):
+        paper_table.main([only, "--results", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
