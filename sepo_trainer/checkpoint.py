@@ -26,7 +26,7 @@ from sepo_trainer.processes import parted_like
 
 STATE = "state.json"
 CHECKSUMS = "checksums.txt"
-FORMAT = 4
+FORMAT = 5
 
 
 class CheckpointError(ValueError):
@@ -44,6 +44,8 @@ class Checkpoint:
     ``warm`` adapter, and a ``snapshot-<iteration>`` each."""
     state: Mapping[str, Any]
     """Everything else, ready for JSON."""
+    settings: Mapping[str, Any]
+    """What the run was trained with up to here, likewise."""
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
@@ -57,7 +59,12 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
             {key: value.detach().contiguous().clone() for key, value in tensors.items()},
             draft / f"{name}.safetensors",
         )
-    record = {"format": FORMAT, "iteration": checkpoint.iteration, "state": checkpoint.state}
+    record = {
+        "format": FORMAT,
+        "iteration": checkpoint.iteration,
+        "settings": checkpoint.settings,
+        "state": checkpoint.state,
+    }
     (draft / STATE).write_text(json.dumps(record, indent=1))
     seal(draft)
     for path in (*draft.iterdir(), draft):
@@ -132,7 +139,7 @@ def load(path: Path) -> Checkpoint:
         tensors = {file.stem: load_file(file) for file in sorted(path.glob("*.safetensors"))}
         if missing := {"model", "optimizer"} - tensors.keys():
             raise CheckpointError(f"{path} names no file for its {min(missing)}. {mend}")
-        return Checkpoint(record["iteration"], tensors, record["state"])
+        return Checkpoint(record["iteration"], tensors, record["state"], record["settings"])
     except CheckpointError:
         raise
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.table import Column, Table
+from safetensors import SafetensorError
 
 from opponents.opponent import OpponentError
 from sepo_envs.protocol import STYLES
@@ -50,6 +51,9 @@ A run leaves everything in runs/<name>/: config.toml, metrics.jsonl, checkpoints
 model in Hugging Face format, plots and report.html.
 """
 COMMANDS = ("train", "warm-start", "demonstrations", "evaluate", "play", "config")
+ROOM = (
+    "Mend its permissions, free some space or choose another place; what was saved before stands."
+)
 WIDE = 120
 """Columns of the table that `evaluate` prints."""
 
@@ -80,10 +84,10 @@ def main(arguments: Sequence[str]) -> int:
         place = (
             f"{error.filename} cannot be read or written" if error.filename else "writing failed"
         )
-        _complain(
-            f"{place}: {error.strerror or error}. Mend its permissions, free some space or choose "
-            "another place; what was saved before stands."
-        )
+        _complain(f"{place}: {error.strerror or error}. {ROOM}")
+        return 2
+    except SafetensorError as error:  # what it raises where a disk is full, too
+        _complain(f"weights cannot be read or written: {error}. {ROOM}")
         return 2
     except (ValueError, LostError, OpponentError) as error:
         if not _is_ours(error):

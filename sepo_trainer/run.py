@@ -166,7 +166,8 @@ class Run:
         if self.policy.lies_on is not None:
             state[BASE] = self.policy.lies_on
         parts = {file: whole_in_main(found) for file, found in tensors.items()}
-        return Checkpoint(self.iteration, parts, state)
+        settings = self.config.model_dump(mode="json", exclude={"name", "runs"})
+        return Checkpoint(self.iteration, parts, state, settings)
 
     def check_base(self, saved: Checkpoint, *, source: Path) -> None:
         """Hold the frozen weights against those on which ``saved`` was trained.

@@ -92,6 +92,20 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
+    def check_lines(self, iteration: int) -> None:
+        """Hold the metrics against the number of iterations that are done.
+
+        Raises:
+            ConfigError: those of an iteration are missing.
+        """
+        there = {line["iteration"] for line in read_lines(self.metrics)}
+        if missing := sorted(set(range(iteration)) - there):
+            raise ConfigError(
+                f"{self.metrics} lacks iteration {missing[0]} ({len(missing)} in all), though "
+                f"{iteration} are done: it was deleted or shortened, and the run's report would be "
+                "wrong. Put it back, or start a new run."
+            )
+
     def rewind(self, iteration: int) -> None:
         """Drop the lines of iterations that are about to be done again."""
         for path in (self.metrics, self.timings):
@@ -271,14 +285,7 @@ def resumed_with(saved: RunConfig, asked: RunConfig, *, path: Path) -> RunConfig
     Raises:
         ConfigError: naming what differs and may not.
     """
-    may_differ = ["model.sharded", *(f"sampler.{name}" for name in OF_WRITING)]
-    changed = [
-        line
-        for line in differences(saved, asked)
-        if (name := line.split(":")[0]).split(".")[0] not in ("name", "runs", *OF_RECORDS)
-        and name not in may_differ
-    ]
-    if changed:
+    if changed := _changes(saved, asked):
         raise ConfigError(
             f"{path} was started with other settings, so going on would be a different run: "
             f"{'; '.join(changed)}. Resume without these, or start a new run with another --name."
@@ -286,6 +293,34 @@ def resumed_with(saved: RunConfig, asked: RunConfig, *, path: Path) -> RunConfig
     taken = {name: getattr(asked, name) for name in ("sampler", *OF_RECORDS)}
     model = saved.model.model_copy(update={"sharded": asked.model.sharded})
     return saved.model_copy(update=taken | {"model": model})
+
+
+def check_unaltered(config: RunConfig, saved: Checkpoint, *, path: Path) -> None:
+    """Hold the settings in a run's folder against those that its checkpoint was trained with.
+
+    Raises:
+        ConfigError: somebody has changed them since.
+    """
+    trained = RunConfig.model_validate(saved.settings)
+    moved = ("model.path:", "model.device:", "model.trust_remote_code:")  # where, and not what
+    changed = [line for line in _changes(trained, config) if not line.startswith(moved)]
+    if changed:
+        raise ConfigError(
+            f"{path / 'config.toml'} was changed since the run was saved, so it no longer tells "
+            f"how its policy was trained: {'; '.join(changed)}. Put that back, or start a new run "
+            "with other settings."
+        )
+
+
+def _changes(old: RunConfig, new: RunConfig) -> list[str]:
+    """What differs between two configurations, but for what is not of what is learned."""
+    may_differ = ["model.sharded", *(f"sampler.{name}" for name in OF_WRITING)]
+    return [
+        line
+        for line in differences(old, new)
+        if (name := line.split(":")[0]).split(".")[0] not in ("name", "runs", *OF_RECORDS)
+        and name not in may_differ
+    ]
 
 
 def distrusted(config: RunConfig) -> RunConfig:

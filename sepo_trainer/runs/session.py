@@ -49,6 +49,7 @@ from sepo_trainer.runs.run_folder import (
     RunFolder,
     check_room,
     check_trust,
+    check_unaltered,
     existing,
     folder_made_whole,
     new,
@@ -98,8 +99,10 @@ def resume(path: Path, asked: RunConfig, console: Console) -> RunFolder:
         run = _ready(config)
     with _held(folder), told_how_to_go_on(folder.path):
         saved = folder.latest()
-        if saved is not None:
-            run.restore(saved[1], source=saved[0])  # may refuse, so before any line is dropped
+        if saved is not None:  # which may be refused, so before any line is dropped
+            check_unaltered(saved_config, saved[1], path=path)
+            folder.check_lines(saved[1].iteration)
+            run.restore(saved[1], source=saved[0])
             console.print(f"resuming {folder.path} at iteration {run.iteration}")
         else:
             console.print(f"{folder.path} has no checkpoint yet, so it starts anew")
@@ -159,12 +162,14 @@ def reopen(
         )
     place = None if given else found[_number(at, folder, config, sorted(found))]
     run = put_together(in_one_process(config, engine))
+    if found:
+        saved = checkpoints.load(place or found[max(found)])
+        check_unaltered(config, saved, path=path)
+        run.check_base(saved, source=path)
     if place is None:
-        if found:
-            run.check_base(checkpoints.load(found[max(found)]), source=path)
         prepare(run, lambda step, loss: None)
     else:
-        run.restore(checkpoints.load(place), source=place)
+        run.restore(saved, source=place)
     return folder, run
 
 

@@ -32,10 +32,9 @@ class AdapterConfig(Section):
     def _only_adapters_have_a_rank(self) -> AdapterConfig:
         if self.kind == "none":
             others = [name for name in type(self).model_fields if name != "kind"]
-            for name in self.changed(*others):
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}, but adapter.kind is 'none', so all "
-                    "weights learn and there is no adapter. Set adapter.kind to 'lora', or leave "
-                    f"adapter.{name} out."
-                )
+            self.idle(
+                *others,
+                as_long_as="adapter.kind is 'none' and all weights learn",
+                mend="Set adapter.kind to 'lora'",
+            )
         return self

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from sepo_trainer.settings.adapter import AdapterConfig
 from sepo_trainer.settings.learning import Credit, LearningConfig
+from sepo_trainer.settings.objective import ObjectiveConfig
 from sepo_trainer.settings.records import HubConfig, KeepConfig, TrackingConfig
 from sepo_trainer.settings.reference import ReferenceConfig
 from sepo_trainer.settings.rollout import RolloutConfig
@@ -105,64 +106,6 @@ class WarmStartConfig(Section):
     """Peak; it rises over 20 steps and falls to 0 over the last 30 %."""
 
 
-class BudgetConfig(Section):
-    """How much of a harm is allowed. Its weight in J is then a multiplier that rises while there is
-    more of it and falls while there is less."""
-
-    exploitability: NotNegative | None = None
-    """Most e, in points per round."""
-    collusion: NotNegative | None = None
-    """Most c."""
-    externality: NotNegative | None = None
-    """Most x."""
-    step: NotNegative = 0.05
-    """Of a multiplier, per iteration and unit of excess."""
-    cap: NotNegative = 20.0
-    """What no multiplier passes."""
-    delay: Annotated[int, Field(ge=0)] = 10
-    """Iterations before the multipliers move, while the policy leaves the warm start."""
-
-    @property
-    def allowed(self) -> dict[str, float]:
-        """The budgets, by the name of the weight.
-
-        >>> BudgetConfig(collusion=0.1).allowed
-        {'collusion': 0.1}
-        """
-        names = ("exploitability", "collusion", "externality")
-        return {name: most for name in names if (most := getattr(self, name)) is not None}
-
-
-class ObjectiveConfig(Section):
-    """J = s u - lambda_e s e - lambda_c c - lambda_x x; unset, a weight is as published."""
-
-    penalty_credit: Literal["credited", "shared", "auxiliary", "reward_only"] = "credited"
-    """Where the penalties are charged; only `credited` follows the gradient of J."""
-    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """s, which multiplies payoffs; published for Kuhn poker: 1.5."""
-    exploitability: NotNegative | None = None
-    """lambda_e; published for Kuhn poker: 1.5. From 0.5 up the optimum of J is an equilibrium."""
-    collusion: NotNegative | None = None
-    """lambda_c; not defined in a zero-sum game."""
-    externality: NotNegative | None = None
-    """lambda_x; not defined in a zero-sum game."""
-    curriculum: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the run over which what the penalties weigh rises in a line from 0 to all of it:
-    earn first, then mind the harm. A budget's multipliers move once it is over."""
-    foul_penalty: NotNegative = 0.5
-    """Points off an episode's reward per forfeited move."""
-    exploiter: Literal["best_response", "quantal", "average", "none"] = "best_response"
-    """Who joins the exploit pool, worked out against the policy at every iteration: the best
-    response, a quantal one, or the average of all best responses so far."""
-    exploiter_temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
-    """Of the quantal exploiter, in points."""
-    budget: BudgetConfig = BudgetConfig()
-    risk: Literal["mean", "entropic", "variance", "worst_case"] = "mean"
-    """Over the opponents of the train pool: what is climbed in u's place."""
-    risk_aversion: NotNegative = 1.0
-    """Per point: tau of `entropic`, gamma of `variance`; at 0 both are the mean."""
-
-
 class CourseConfig(Section):
     """One game of a joint run. What is not set for it is as in the sections of the run, or else as
     the game has it when it is trained alone."""
@@ -205,6 +148,16 @@ class SelfPlayConfig(Section):
     """Iterations between snapshots; the first is the warm start."""
     keep: Positive = 3
     """The newest that are met."""
+
+    @model_validator(mode="after")
+    def _what_is_kept_is_snapshots(self) -> SelfPlayConfig:
+        if self.kind != "snapshots":
+            self.idle(
+                *("every", "keep"),
+                as_long_as=f"selfplay.kind is {self.kind!r}, which takes no snapshots",
+                mend="Set selfplay.kind to 'snapshots'",
+            )
+        return self
 
 
 class RunConfig(Section):

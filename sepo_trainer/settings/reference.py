@@ -34,6 +34,16 @@ class ReferenceConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _only_what_is_renewed_has_a_rhythm(self) -> ReferenceConfig:
+        if self.kind != "refresh":
+            self.idle(
+                "every",
+                as_long_as=f"reference.kind is {self.kind!r}, which renews nothing",
+                mend="Set reference.kind to 'refresh' and reference.kl_move above 0",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_renewed_pulls(self) -> ReferenceConfig:
         if self.kind == "refresh" and not self.kl_move:
             raise ValueError(

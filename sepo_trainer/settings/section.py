@@ -22,3 +22,20 @@ class Section(BaseModel):
         for name in names:
             if getattr(self, name) != type(self).model_fields[name].default:
                 yield name
+
+    def idle(self, *names: str, as_long_as: str, mend: str) -> None:
+        """Refuse a change to settings that do nothing now: whoever makes it means something.
+
+        Args:
+            names: of the settings.
+            as_long_as: why they do nothing.
+            mend: what would put them to use.
+
+        Raises:
+            ValueError: one of them is not as it is by default.
+        """
+        for name in self.changed(*names):
+            raise ValueError(
+                f"{name} is {getattr(self, name)!r}, but {as_long_as}, so it would do nothing. "
+                f"{mend}, or leave {name} out."
+            )

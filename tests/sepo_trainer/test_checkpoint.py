@@ -22,7 +22,8 @@ def small(number: int = 3) -> Checkpoint:
         "model": {"a": torch.arange(6.0).reshape(2, 3)},
         "optimizer": {"0.step": torch.tensor(5.0)},
     }
-    return Checkpoint(number, tensors, {"baselines": {"seat 0/0": 0.1}, "past_responses": []})
+    state = {"baselines": {"seat 0/0": 0.1}, "past_responses": []}
+    return Checkpoint(number, tensors, state, {"seed": 3})
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path):
@@ -127,9 +128,9 @@ def test_sha256sum_agrees_with_a_checkpoints_checksums(tmp_path):
 def test_a_checkpoint_of_a_later_format_is_not_guessed_at(tmp_path):
     path = checkpoints.save(tmp_path, small())
     record = json.loads((path / "state.json").read_text())
-    (path / "state.json").write_text(json.dumps(record | {"format": 5}))
+    (path / "state.json").write_text(json.dumps(record | {"format": 6}))
     checkpoints.seal(path)
-    with pytest.raises(CheckpointError, match=r"has checkpoint format 5.*this version reads 4"):
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 6.*this version reads 5"):
         checkpoints.load(path)
 
 
@@ -139,7 +140,7 @@ def test_a_checkpoint_of_the_first_format_is_told_by_it(tmp_path):
     record = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps(record | {"format": 1, "files": {}}))
     (path / checkpoints.CHECKSUMS).unlink()
-    with pytest.raises(CheckpointError, match=r"has checkpoint format 1.*this version reads 4"):
+    with pytest.raises(CheckpointError, match=r"has checkpoint format 1.*this version reads 5"):
         checkpoints.load(path)
 
 

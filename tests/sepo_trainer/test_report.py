@@ -187,6 +187,32 @@ def test_a_run_that_has_not_ended_says_how_far_it_is(tmp_path: Path) -> None:
     assert "in 18 s, after 4 of 9 iterations." in said  # 2 of warm start, 4 times 4
 
 
+def budgeted(path: Path, weights: list[float]) -> str:
+    """The page of a run that ended and whose budget's multiplier went through ``weights``."""
+    folder = run_of(path, len(weights))
+    tree = {"objective": {"budget": {"exploitability": 0.05}}}
+    folder.config.write_text(to_toml(build(tree, source="a test")))
+    moved = (line(at, lambda_exploitability=weight) for at, weight in enumerate(weights))
+    folder.metrics.write_text("".join(json.dumps(one) + "\n" for one in moved))
+    return text_of(page_of(folder))
+
+
+def test_a_budget_says_what_is_left_of_its_harm_and_whether_it_settled(tmp_path: Path) -> None:
+    falling = budgeted(tmp_path / "falling", [1.5 - 0.05 * at for at in range(20)])
+    assert (
+        "Of e 0.05 is allowed; the final policy has 0.0123, and the multiplier stands at 0.55."
+        in falling
+    )
+    assert "over the last tenth of the run its multiplier went from 0.65 to 0.55." in falling
+    resting = budgeted(tmp_path / "resting", [1.5, 1.0, *[0.6] * 18])
+    assert "the multiplier stands at 0.6." in resting
+    assert "not settled" not in resting
+
+
+def test_weights_that_never_moved_are_not_drawn(tmp_path: Path) -> None:
+    assert "Multipliers" not in budgeted(tmp_path, [1.5] * 12)
+
+
 def test_a_single_iteration_without_a_result_has_a_report(tmp_path: Path) -> None:
     assert "1 of 2" in text_of(page_of(run_of(tmp_path, 1, planned=2)))
 

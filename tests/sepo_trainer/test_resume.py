@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -309,15 +310,12 @@ def test_a_damaged_checkpoint_is_refused_and_the_run_left_alone(crashed, capsys,
     assert {name: after[name] for name in before} == before
 
 
-def test_a_checkpoint_of_another_model_is_refused_by_name(crashed, capsys):
+def test_a_checkpoint_of_another_model_is_refused_by_name(crashed, capsys, tmp_path):
+    other = tmp_path / "other"
+    narrow = ("--model.hidden", "64", "--warm-start.steps", "0")
+    assert main(["warm-start", *narrow, "--to", str(other)]) == 0
     config = crashed / "config.toml"
-    lines_ = config.read_text().splitlines()
-    text = "\n".join(
-        "hidden = 64" if line.startswith("hidden") else line
-        for line in lines_
-        if not line.startswith("path")
-    )
-    config.write_text(text)
+    config.write_text(re.sub(r"(?m)^path = .*$", f'path = "{other}"', config.read_text()))
     said = refused(capsys, ["train", "--resume", str(crashed)])
     assert "is of another model" in said
     assert "Use the model and adapter settings that the run was started with." in said
@@ -383,3 +381,47 @@ def test_before_its_first_checkpoint_a_run_starts_anew(crashed, unbroken):
     shutil.rmtree(crashed / "checkpoints")
     assert main(["train", "--resume", str(crashed)]) == 0
     assert_equal_runs(crashed, unbroken["defaults"])
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "told"),
+    [
+        ("seed = 0", "seed = 7", "seed: 0 -> 7"),
+        ("iterations = 6", "iterations = 9", "learning.iterations: 6 -> 9"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_settings_that_were_edited_since_are_not_taken_for_those_of_the_policy(
+    unbroken, tmp_path, capsys, command, line, instead, told
+):
+    folder = shutil.copytree(unbroken["defaults"], tmp_path / "run")
+    config = folder / "config.toml"
+    edited = config.read_text().replace(f"{line}\n", f"{instead}\n")
+    assert edited != config.read_text()
+    config.write_text(edited)
+    before = (folder / "result.json").read_bytes()
+    named = ["--resume", str(folder)] if command == "train" else [str(folder)]
+    assert main([command, *named]) == 2
+    said = capsys.readouterr().err
+    assert "was changed since the run was saved" in said
+    assert told in said
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_a_run_whose_metrics_are_gone_is_not_resumed(unbroken, tmp_path, capsys):
+    folder = tmp_path / "run"
+    crash_after_its_first_checkpoint(unbroken["defaults"], folder)
+    (folder / "metrics.jsonl").unlink()
+    assert main(["train", "--resume", str(folder)]) == 2
+    assert "lacks iteration 0 (3 in all), though 3 are done" in capsys.readouterr().err
+
+
+def test_a_model_that_was_moved_may_be_named_anew_in_the_settings(unbroken, tmp_path):
+    folder = tmp_path / "run"
+    crash_after_its_first_checkpoint(unbroken["defaults"], folder)
+    config = folder / "config.toml"
+    (path,) = re.findall(r'^path = "(.*)"$', config.read_text(), flags=re.MULTILINE)
+    moved = shutil.copytree(path, tmp_path / "moved")
+    config.write_text(config.read_text().replace(path, str(moved)))
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert_equal_runs(folder, unbroken["defaults"])

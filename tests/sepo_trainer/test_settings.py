@@ -104,7 +104,7 @@ REFUSED = {
     "[model]\ndtype = 'float16'": "model.dtype is 'float16', but",
     "[model]\ndevice = 'gpu'": "model.device is 'gpu', but",
     "[model]\nhidden = 50": "hidden is 50, which 4 heads cannot share in even parts",
-    "[adapter]\nrank = 8": "adapter.rank is 8, but adapter.kind is 'none', so all weights learn",
+    "[adapter]\nrank = 8": "adapter.rank is 8, but adapter.kind is 'none' and all weights learn",
     "[adapter]\nsave_merged = true": "adapter.save_merged is True, but adapter.kind is 'none'",
     "[sampler]\ncontext = 512": "context is 512, but the engine 'transformers' never reads it",
     "[sampler]\nmemory_share = 0.5": "memory_share is 0.5, but the engine 'transformers' never",
@@ -128,6 +128,22 @@ REFUSED = {
     "[learning]\nloss = 'cispo'\nclip = 0.1\nclip_high = 4.0": (
         "learning.clip is 0.1, but cispo has no lower bound"
     ),
+    "[objective]\nrisk_aversion = 5": (
+        "objective.risk_aversion is 5.0, but objective.risk is 'mean', which has no such number, "
+        "so it would do nothing. Set objective.risk to 'entropic' or 'variance', or leave"
+    ),
+    "[objective]\nrisk = 'worst_case'\nrisk_aversion = 5": "risk_aversion is 5.0, but",
+    "[objective]\nexploiter_temperature = 0.5": "exploiter_temperature is 0.5, but objective.expl",
+    "[objective.budget]\ndelay = 5": (
+        "objective.budget.delay is 5, but objective.budget allows no harm by number"
+    ),
+    "[objective.budget]\nstep = 1.0": "objective.budget.step is 1.0, but objective.budget allows",
+    "[game]\nname = 'joint'\n[courses.split_negotiation.objective.budget]\ncap = 3.0": (
+        "cap is 3.0, but objective.budget allows no harm by number"
+    ),
+    "[selfplay]\nevery = 5": "selfplay.every is 5, but selfplay.kind is 'off', which takes no",
+    "[selfplay]\nkind = 'latest'\nkeep = 5": "selfplay.keep is 5, but selfplay.kind is 'latest'",
+    "[reference]\nevery = 5": "reference.every is 5, but reference.kind is 'fixed', which renews",
     "[reference]\nkind = 'off'": "reference.kind is 'off', but reference.kl_talk",
     "[reference]\nkind = 'refresh'": "but reference.kl_move is 0, so nothing pulls",
     "seed = -1": "seed is -1, but",

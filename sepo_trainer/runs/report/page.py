@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from sepo_envs.exact import EXACT_BELOW
-from sepo_trainer.runs.report import plots
+from sepo_trainer.runs.report import multipliers, plots
 from sepo_trainer.runs.report.landmarks import Cell, Landmarks, landmarks
 from sepo_trainer.runs.report.plots import NARROW, WIDE, Gauge, Panel
 from sepo_trainer.runs.report.run_record import Record, read_record
@@ -153,6 +153,7 @@ def _notes(record: Record) -> list[str]:
             f"The {record.newest} number is not exact: in some situation {EXACT_BELOW:g} or more "
             "of the policy's probability was not covered when it was read. Trust the interval."
         )
+    notes += multipliers.restless(record)
     if record.damaged:
         lines = "1 line" if record.damaged == 1 else f"{record.damaged} lines"
         notes.append(f"Left out: {lines} of the run's records, damaged.")
@@ -180,6 +181,14 @@ def _drawings(record: Record, known: Landmarks) -> Iterator[Drawing]:
         lambda width: plots.gauges(objective, columns=1, width=width),
         half=True,
     )
+    if weights := multipliers.gauges(record):
+        yield Drawing(
+            "multipliers",
+            "Multipliers",
+            f"What each penalty weighed in the loss. {multipliers.told(record)}".strip(),
+            lambda width: plots.gauges(weights, columns=1, width=width),
+            half=True,
+        )
     names = dict.fromkeys(name for _, line in record.policies for name in line["payoff_against"])
     if names:
         payoffs = {name: record.curve("payoff_against", name) for name in names}
