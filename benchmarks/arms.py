@@ -6,7 +6,8 @@ import argparse
 from typing import Any, Final, NamedTuple, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
-from sepo_trainer.settings.config import CourseConfig, ObjectiveConfig, RunConfig
+from sepo_trainer.settings.config import CourseConfig, RunConfig
+from sepo_trainer.settings.objective import ObjectiveConfig
 from sepo_trainer.settings.learning import Credit, LearningConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(

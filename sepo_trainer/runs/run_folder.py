@@ -101,9 +101,9 @@ class RunFolder:
         there = {line["iteration"] for line in read_lines(self.metrics)}
         if missing := sorted(set(range(iteration)) - there):
             raise ConfigError(
-                f"{self.metrics} lacks iteration {missing[0]} ({len(missing)} in all), though "
-                f"{iteration} are done: it was deleted or shortened, and the run's report would be "
-                "wrong. Put it back, or start a new run."
+                f"{self.metrics} lacks {len(missing)} of the {iteration} iterations done so far "
+                f"(first: {missing[0]}): it was deleted or shortened, and the run's report would "
+                "be wrong. Put it back, or start a new run."
             )
 
     def rewind(self, iteration: int) -> None:

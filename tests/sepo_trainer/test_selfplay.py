@@ -18,7 +18,7 @@ def trained(kind: str, *, iterations: int = 6, **learning):
         tabular.kuhn(),
         rollout={"group_size": 2},
         learning={"iterations": iterations, "learning_rate": 0.3} | learning,
-        selfplay={"kind": kind, "every": 2, "keep": 2},
+        selfplay={"kind": kind} | ({"every": 2, "keep": 2} if kind == "snapshots" else {}),
     )
     steps = []
     train(run, lambda done: steps.extend(done))
