@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple, get_args
 
 from benchmarks.training_runs import Job, Study, seeded
 from sepo_trainer.settings.config import CourseConfig, RunConfig
-from sepo_trainer.settings.objective import ObjectiveConfig
 from sepo_trainer.settings.learning import Credit, LearningConfig
+from sepo_trainer.settings.objective import ObjectiveConfig
 
 CREDITS: Final[tuple[str, ...]] = get_args(
     ObjectiveConfig.model_fields["penalty_credit"].annotation
