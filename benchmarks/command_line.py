@@ -178,8 +178,7 @@ def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig
 
     Raises:
         ConfigError: a setting is unknown or impossible.
-        BenchmarkError: a setting is given that the benchmark chooses itself, or there is no such
-            game, or option of its rules.
+        BenchmarkError: a setting is given that the benchmark chooses itself.
     """
     config = resolve(file, overrides)
     chosen = [key for key in changed(config, keep=NOT_SETTINGS) if key in NOT_SETTINGS]
@@ -188,13 +187,21 @@ def settings(overrides: Sequence[str], *, file: Path | None = None) -> RunConfig
             f"{chosen[0]!r} is chosen by the benchmark itself, so it cannot be a setting here. "
             "Use --seeds and --first-seed, --name, and --runs DIR."
         )
+    return config
+
+
+def check_games(config: RunConfig) -> None:
+    """Refuse, before any work, a game that is not there, or an option that its rules lack.
+
+    Raises:
+        BenchmarkError: it is such a game, or such an option.
+    """
     for game in config.games:
         rules = config.alone(game).game
         try:
             set_stage(rules.name, rules.options, preset=rules.preset)
         except ValueError as error:
             raise BenchmarkError(str(error)) from error
-    return config
 
 
 def changed(config: RunConfig, *, keep: Sequence[str] = ()) -> dict[str, Setting]:

@@ -60,6 +60,7 @@ from benchmarks.arms import (
 from benchmarks.command_line import (
     BenchmarkError,
     changed,
+    check_games,
     command,
     guarded,
     parse,
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str]) -> None:
         f"and {CREDITED} with the first seed, are trained again and must come to its numbers",
     )
     told, config = parse(made, arguments)
+    check_games(config)
     if config.objective.penalty_credit != CREDITED:
         raise BenchmarkError(
             "objective.penalty_credit is what the arms differ in, so it cannot be set. Use --arms."

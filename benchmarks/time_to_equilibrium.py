@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks.certificate import certify
 from benchmarks.command_line import (
     changed,
+    check_games,
     command,
     config_digest,
     game_id,
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str]) -> None:
         "--name", type=record_name, default="default", help="of the record (%(default)s)"
     )
     given, config = parse(made, arguments)
+    check_games(config)
     console = Console(highlight=False, soft_wrap=True)
     seeds = tuple(range(given.first_seed, given.first_seed + given.seeds))
     if not given.replace:
