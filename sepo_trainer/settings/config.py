@@ -71,13 +71,12 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _the_tiny_model_is_what_it_is(self) -> ModelConfig:
-        of_a_folder = ("dtype", "attention", "gradient_checkpointing", "thinking")
         if self.path is None:  # but trust may be given to a run that is resumed, and has a path
-            for name in self.changed(*of_a_folder):
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}, but it is about a model from a folder and "
-                    "model.path names none. Leave it out, or name one."
-                )
+            self.idle(
+                *("dtype", "attention", "gradient_checkpointing", "thinking"),
+                as_long_as="it is about a model from a folder and model.path names none",
+                mend="Name one",
+            )
         return self
 
     @model_validator(mode="after")

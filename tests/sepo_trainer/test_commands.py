@@ -254,3 +254,14 @@ def test_a_finished_run_can_be_evaluated_and_says_how_it_was_sampled(capsys, tmp
     assert written["exactly"]["objective"] == pytest.approx(result["objective"])
     assert f"exactly: J {result['objective']:+.4f}, u " in shown
     assert written["c"]["value"] is None  # not defined in a zero-sum game, and no NaN in JSON
+
+
+def test_weights_that_no_longer_fit_on_the_disk_are_told_in_a_sentence(tmp_path):
+    """The shell's limit on the size of a file, in blocks of 1,024 bytes, stands for a full disk."""
+    command = [sys.executable, "-m", "sepo_trainer", "train", "--runs", str(tmp_path), *QUICK]
+    limited = ["bash", "-c", 'ulimit -f 40 && exec "$@"', "bash", *command]
+    ended = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "weights cannot be read or written" in ended.stderr
+    assert "free some space or choose another place" in ended.stderr
+    assert "Traceback" not in ended.stderr
