@@ -161,10 +161,10 @@ def reopen(
             f"Let it run first: python -m sepo_trainer train --resume {path}"
         )
     place = None if given else found[_number(at, folder, config, sorted(found))]
+    run = put_together(in_one_process(config, engine))
     if found:
         saved = checkpoints.load(place or found[max(found)])
         check_unaltered(config, saved, path=path)
-    run = put_together(in_one_process(config, engine))
     if place is None:
         if found:
             run.check_base(saved, source=path)
